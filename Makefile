@@ -1,0 +1,63 @@
+# One command for a newcomer: make run. One that passes the tests: make test. make help lists the rest.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on this machine that is new enough; PYTHON=… chooses another.
+PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check e2e bench chaos openapi lock clean
+
+help:  ## List the commands
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## */  make \1\t/' | expand -t 18
+
+run: $(VENV)/runs  ## Set up, then run it all: gateway, simulated Wazzup, embedded store
+	@exec $(BIN)/python -m app demo
+
+test: $(VENV)/tests  ## Set up, then run the tests; nothing else has to be running
+	@$(BIN)/pytest
+
+check: $(VENV)/tests  ## What CI runs: lint, format, types, OpenAPI snapshot, tests
+	@echo "== lint";     $(BIN)/ruff check .
+	@echo "== format";   $(BIN)/ruff format --check .
+	@echo "== types";    $(BIN)/mypy
+	@echo "== openapi";  $(BIN)/python -m app openapi | diff -u openapi/gateway.json - \
+		|| { echo "openapi/gateway.json is not what is served. make openapi writes it anew."; exit 1; }
+	@echo "== tests";    $(BIN)/pytest
+
+openapi: $(VENV)/runs  ## Write openapi/gateway.json anew
+	@$(BIN)/python -m app openapi > openapi/gateway.json && echo "wrote openapi/gateway.json"
+
+bench: $(VENV)/tests  ## Measure, side by side with baselines
+	@$(BIN)/python -m tests.benchmarks
+
+setup: $(VENV)/tests  ## Only the set-up
+
+lock: $(VENV)/tests  ## Resolve the lock files anew from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		pyproject.toml --group dev -c requirements.lock -o tests/requirements.lock
+	@echo "wrote requirements.lock and tests/requirements.lock"
+
+clean:  ## Remove what the other commands made, the demo's data included
+	@rm -rf $(VENV) data .mypy_cache .ruff_cache .hypothesis
+	@find app tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/python: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and was not found. Install it, or name it: make run PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is " + v)'
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/runs: $(VENV)/python requirements.lock
+	@echo "Installing what the gateway needs …"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/tests: $(VENV)/runs tests/requirements.lock
+	@echo "Installing what the tests need …"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	@touch $@

@@ -1,0 +1,201 @@
+"""Who is calling, and what that caller may do. Secrets are compared in constant time and kept only as digests."""
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Protocol
+
+import orjson
+import structlog
+
+from app.clock import Clock
+from app.errors import CallerUnknown, CredentialMissing, Forbidden, OtherUser, TokenExpired
+from app.sealing import KeyRing, Unsealable
+
+# Verified user tokens are remembered: checking a signature costs more than the rest of a request. Bounded in number,
+# and in time, so that a key withdrawn from the CRM's JWKS is not trusted for the rest of a long token's life.
+REMEMBERED = 10_000
+REMEMBERED_FOR = timedelta(minutes=5)
+
+RELAY_LIFETIME = timedelta(hours=12)
+_RELAY_PREFIX = "wgr_"
+_RELAY_NAME = "relay-token"
+
+
+class Role(StrEnum):
+    """What a credential is."""
+
+    SERVER = "server"
+    ADMIN = "admin"
+    USER = "user"
+    RELAY = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A caller whose credential was good. `user_id` is set for tokens, which speak for one user only."""
+
+    account: str
+    role: Role
+    user_id: str | None = None
+    user_name: str | None = None
+
+    def must_be_admin(self) -> None:
+        """Raises `Forbidden` for everybody else."""
+        if self.role is not Role.ADMIN:
+            raise Forbidden("This needs an admin key (ADMIN_API_KEYS).")
+
+    def may_ask_for_links(self) -> None:
+        """Raises `Forbidden` for a relay token, which only posts events."""
+        if self.role is Role.RELAY:
+            raise Forbidden("A relay token only posts events. Ask for links with a user token or a server key.")
+
+    def may_speak_for(self, user_id: str) -> None:
+        """Raises `OtherUser` when a token's caller names another user."""
+        if self.user_id is not None and self.user_id != user_id:
+            raise OtherUser("The token belongs to another user. Leave user_id out, or send that user's token.")
+
+
+@dataclass(frozen=True, slots=True)
+class UserClaims:
+    """What a verified user token says."""
+
+    user_id: str
+    name: str | None
+    expires_at: datetime
+
+
+class UserTokens(Protocol):
+    """Verifies the CRM's user tokens, or raises `CallerUnknown`."""
+
+    async def verify(self, token: str) -> UserClaims: ...
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The credentials of one account, as digests."""
+
+    account: str
+    server: Sequence[bytes]
+    admin: Sequence[bytes]
+    users: UserTokens | None
+
+    @classmethod
+    def of(cls, account: str, *, server: Sequence[str], admin: Sequence[str], users: UserTokens | None) -> "Keys":
+        """The same from the keys themselves."""
+        return cls(account, [_digest(key) for key in server], [_digest(key) for key in admin], users)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayToken:
+    """What lets a page post events of one user for a while."""
+
+    token: str
+    expires_at: datetime
+
+
+class Authenticator:
+    """Knows every credential of every account."""
+
+    def __init__(self, keys: Sequence[Keys], ring: KeyRing, clock: Clock) -> None:
+        self._keys = keys
+        self._ring = ring
+        self._clock = clock
+        self._verified: OrderedDict[bytes, tuple[Caller, datetime]] = OrderedDict()
+
+    async def identify(self, authorization: str | None) -> Caller:
+        """The caller behind an `Authorization` header.
+
+        Raises:
+            CredentialMissing: there is none.
+            TokenExpired: it was good once.
+            CallerUnknown: it is none of ours.
+            KeysUnavailable: the CRM's JWKS cannot be read, so nobody knows.
+        """
+        caller = await self._caller(_bearer(authorization))
+        structlog.contextvars.bind_contextvars(account=caller.account, caller=caller.role.value)
+        return caller
+
+    def relay_token(self, account: str, user_id: str) -> RelayToken:
+        """A token with which a page posts events of `user_id`, and nothing else."""
+        expires_at = (self._clock.now() + RELAY_LIFETIME).replace(microsecond=0)
+        sealed = self._ring.seal(orjson.dumps([account, user_id, int(expires_at.timestamp())]), name=_RELAY_NAME)
+        return RelayToken(_RELAY_PREFIX + sealed.hex(), expires_at)
+
+    async def _caller(self, credential: str) -> Caller:
+        digest = _digest(credential)
+        if remembered := self._remembered(digest):
+            return remembered
+        if known := self._by_key(digest):
+            return known
+        if credential.startswith(_RELAY_PREFIX):
+            return self._by_relay_token(credential)
+        return await self._by_user_token(credential, digest)
+
+    def _by_key(self, digest: bytes) -> Caller | None:
+        found: Caller | None = None
+        # No early return: how long this takes says nothing about which key came close.
+        for keys in self._keys:
+            for role, digests in ((Role.SERVER, keys.server), (Role.ADMIN, keys.admin)):
+                for known in digests:
+                    if hmac.compare_digest(known, digest):
+                        found = Caller(keys.account, role)
+        return found
+
+    def _by_relay_token(self, credential: str) -> Caller:
+        try:
+            sealed = bytes.fromhex(credential.removeprefix(_RELAY_PREFIX))
+            account, user_id, expires_at = orjson.loads(self._ring.open(sealed, name=_RELAY_NAME))
+        except (ValueError, Unsealable):
+            raise CallerUnknown("The relay token is not one of this gateway's.") from None
+        if expires_at <= self._clock.now().timestamp():
+            raise TokenExpired("The relay token expired. POST /links gives a new one.")
+        if not any(keys.account == account for keys in self._keys):
+            raise CallerUnknown("The relay token's account is not served here any more.")
+        return Caller(account, Role.RELAY, user_id)
+
+    async def _by_user_token(self, credential: str, digest: bytes) -> Caller:
+        refused = CallerUnknown("The credential is neither a key nor a user token of this gateway.")
+        for keys in self._keys:
+            if keys.users is None:
+                continue
+            try:
+                claims = await keys.users.verify(credential)
+            except CallerUnknown as error:
+                refused = error
+                continue
+            caller = Caller(keys.account, Role.USER, claims.user_id, claims.name)
+            self._remember(digest, caller, claims.expires_at)
+            return caller
+        raise refused
+
+    def _remembered(self, digest: bytes) -> Caller | None:
+        known = self._verified.get(digest)
+        if known is None:
+            return None
+        if known[1] <= self._clock.now():
+            del self._verified[digest]
+            return None
+        return known[0]
+
+    def _remember(self, digest: bytes, caller: Caller, expires_at: datetime) -> None:
+        self._verified[digest] = (caller, min(expires_at, self._clock.now() + REMEMBERED_FOR))
+        if len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
+
+
+def _bearer(authorization: str | None) -> str:
+    if not authorization:
+        raise CredentialMissing("Send Authorization: Bearer with a server key or a user token.")
+    scheme, _, credential = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not credential.strip():
+        raise CallerUnknown("Send the credential as Authorization: Bearer <key or token>.")
+    return credential.strip()
+
+
+def _digest(credential: str) -> bytes:
+    return sha256(credential.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,213 @@
+"""Where the network meets the gateway: pure ASGI, so that a request costs microseconds here.
+
+Outside in: `RequestLog` names the request and tells its outcome, `Cors` answers browsers, `Intake` takes the body in
+and renders every error, so that what leaves is a problem document with CORS headers and a request id, always.
+"""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.clock import Clock
+from app.errors import BodyTooLarge, BodyTooSlow, Forbidden, GatewayError
+from app.problems import problem_response
+from app.telemetry import Journal
+
+BODY_CAP = 64 * 1024
+# Seconds for a whole body. A page sends its few hundred bytes at once; who takes longer holds a connection hostage.
+BODY_PATIENCE = 10.0
+# What nginx calls it when the client went away before it was answered.
+CLIENT_GONE = 499
+
+EXPOSED = (
+    "Cache-Status", "Age", "RateLimit-Policy", "RateLimit", "Retry-After", "X-Request-Id", "WWW-Authenticate",
+)  # fmt: skip
+ACCEPTED = (
+    "Authorization",
+    "Cache-Control",
+    "Content-Type",
+    "Idempotency-Key",
+    "Prefer",
+    "Traceparent",
+    "X-Request-Id",
+)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})", re.ASCII)
+
+
+class RequestLog:
+    """One `http.request` line for each request, and an `X-Request-Id` on each answer."""
+
+    def __init__(self, app: ASGIApp, *, journal: Journal, clock: Clock) -> None:
+        self.app = app
+        self.journal = journal
+        self.clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = self.clock.monotonic()
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers.get("x-request-id"))
+        scope["request_id"] = request_id
+        status = CLIENT_GONE
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, traceparent=_traceparent(headers.get("traceparent"))
+        )
+        try:
+            await self.app(scope, receive, named)
+        finally:
+            duration = (self.clock.monotonic() - started) * 1000
+            self.journal.note(
+                "http.request",
+                method=_method(scope),
+                route=_route(scope),
+                status=status,
+                duration_ms=round(duration, 2),
+            )
+
+
+class Cors(CORSMiddleware):
+    """Starlette's CORS for exact origins; what it refuses is a problem document like every other error."""
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST", "PATCH", "DELETE"),
+            allow_headers=ACCEPTED,
+            expose_headers=EXPOSED,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        if scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await self._preflight(headers, scope)(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+    def _preflight(self, headers: Headers, scope: Scope) -> Response:
+        answer = self.preflight_response(headers) if "origin" in headers else None
+        if answer and answer.status_code == HTTPStatus.OK:
+            return answer
+        problem = problem_response(
+            Forbidden("This origin, method or header is not allowed. The operator names origins in ALLOWED_ORIGINS."),
+            scope,
+        )
+        problem.headers["Vary"] = self.preflight_headers["Vary"]
+        return problem
+
+
+class Intake:
+    """Takes a whole body in, within a size and a time, and turns whatever goes wrong behind it into a problem."""
+
+    def __init__(self, app: ASGIApp, *, journal: Journal) -> None:
+        self.app = app
+        self.journal = journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            body = await _whole_body(scope, receive)
+            if body is None:
+                return  # The client hung up half-way: there is nobody to answer.
+            await self.app(scope, _replay(body, receive), watched)
+        except Exception as error:
+            answer = error if isinstance(error, GatewayError) else GatewayError()
+            if answer.status == GatewayError.status:
+                self.journal.trouble("http.failed", error, route=_route(scope))
+            if not started:
+                await problem_response(answer, scope)(scope, receive, send)
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
+    length = Headers(scope=scope).get("content-length", "")
+    if length.isdecimal() and int(length) > BODY_CAP:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_PATIENCE):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > BODY_CAP:
+                    raise _too_large()
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise BodyTooSlow(f"The body did not arrive within {BODY_PATIENCE:.0f} seconds. Send it in one go.") from None
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"The body is larger than {BODY_CAP // 1024} KiB. No request of this API needs that.")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    told = False
+
+    async def replay() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _request_id(asked: str | None) -> str:
+    return asked if asked and _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+
+
+def _traceparent(incoming: str | None) -> str:
+    """Ours within the caller's trace (W3C Trace Context, level 1), or the start of a new one."""
+    known = _TRACEPARENT.fullmatch(incoming) if incoming else None
+    trace, flags = known.groups() if known else (secrets.token_hex(16), "00")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+
+
+def _route(scope: Scope) -> str:
+    # The pattern, never the path: a path may hold anything, and would be a new time series each time.
+    return getattr(scope.get("route"), "path", "unknown")
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "OTHER"

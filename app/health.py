@@ -1,0 +1,82 @@
+"""What an operator's machines ask: is it alive, is it ready, what has it done?"""
+
+from typing import Literal, Protocol
+
+from fastapi import APIRouter
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.errors import StoreUnavailable
+from app.store import Store
+from app.telemetry import Telemetry
+
+router = APIRouter(tags=["operations"])
+
+
+class Services(Protocol):
+    """What this door needs of the wiring."""
+
+    store: Store
+    telemetry: Telemetry
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"] = "live"
+
+
+class Check(BaseModel):
+    """One thing that readiness depends on."""
+
+    status: Literal["ok", "failed"]
+    reasons: list[str] = Field(description="What is wrong, and what mends it.")
+
+
+class Ready(BaseModel):
+    """Whether this replica should be sent requests."""
+
+    status: Literal["ready", "unready"]
+    checks: dict[str, Check]
+
+
+@router.get("/health/live", operation_id="live", summary="Is the process alive?")
+async def live() -> Live:
+    """Restart the container when this does not answer."""
+    return Live()
+
+
+@router.get(
+    "/health/ready",
+    operation_id="ready",
+    summary="Should it be sent requests?",
+    response_model=Ready,
+    responses={503: {"model": Ready, "description": "Not now; `checks` says why."}},
+)
+async def ready(request: Request) -> Response:
+    """Whether the store can be written, and is set up to keep what it is given."""
+    services: Services = request.app.state.services
+    reasons = await _store_reasons(services.store)
+    verdict = Ready(
+        status="unready" if reasons else "ready",
+        checks={"store": Check(status="failed" if reasons else "ok", reasons=reasons)},
+    )
+    return JSONResponse(verdict.model_dump(), 503 if reasons else 200, {"Cache-Control": "no-store"})
+
+
+@router.get("/metrics", operation_id="metrics", summary="Prometheus metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Counters and histograms in Prometheus' text format."""
+    services: Services = request.app.state.services
+    return Response(generate_latest(services.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _store_reasons(store: Store) -> list[str]:
+    try:
+        await store.probe("ready")
+        return await store.unfitness()
+    except StoreUnavailable:
+        return ["The store does not answer, or cannot be written. Check REDIS_URL and Redis itself."]

@@ -1,0 +1,1 @@
+"""Issuing links. Law: fast; may forget; never fails because of its cache."""

@@ -1,0 +1,118 @@
+"""The HTTP door: `create_app` puts routers, middleware and error rendering around the services."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import health
+from app.clock import Clock, SystemClock
+from app.contract import PROBLEM_SCHEMA, SECURITY_SCHEMES
+from app.edge import Cors, Intake, RequestLog
+from app.errors import GatewayError, Invalid, MethodUnknown, RouteUnknown
+from app.links import api as links
+from app.problems import faults, problem_response
+from app.settings import Settings
+from app.telemetry import Telemetry
+from app.wiring import open_services
+
+VERSION = "0.1.0"
+
+DESCRIPTION = """
+Stands between a CRM and Wazzup: holds the Wazzup credentials, gives CRM pages the link of the chat window, and carries
+what happens in that window back to the CRM's servers.
+
+Every error is `application/problem+json` (RFC 9457) with a stable `code`.
+"""
+
+
+def create_app(
+    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """The gateway as an ASGI application. Its services open and close with its lifespan."""
+    telemetry = Telemetry()
+    clock = clock or SystemClock()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings, telemetry, clock=clock, transport=transport) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="Wazzup Gateway",
+        version=VERSION,
+        summary="Chat links for CRM pages, and the chat window's events for CRM servers.",
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=[
+            {"name": "links", "description": "The link of a chat window."},
+            {"name": "operations", "description": "For the operator's machines."},
+        ],
+    )
+    app.include_router(links.router)
+    app.include_router(health.router)
+    _render_errors(app)
+    app.add_middleware(Intake, journal=telemetry)
+    app.add_middleware(Cors, origins=settings.allowed_origins)
+    app.add_middleware(RequestLog, journal=telemetry, clock=clock)
+    _complete_contract(app)
+    return app
+
+
+def _render_errors(app: FastAPI) -> None:
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, GatewayError)  # noqa: S101 - Starlette calls by type
+        return problem_response(error, request.scope)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls by type
+        return problem_response(_translated(error), request.scope)
+
+    async def validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette calls by type
+        return problem_response(
+            Invalid("A parameter breaks the contract; see errors.", faults=faults(error.errors())),
+            request.scope,
+        )
+
+    app.add_exception_handler(GatewayError, ours)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, validation)
+
+
+def _translated(error: HTTPException) -> GatewayError:
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return RouteUnknown("Nothing lives at this path. GET /docs lists what there is.")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodUnknown("This path does not take this method; Allow says which.", headers=error.headers)
+        case _:
+            return GatewayError()
+
+
+def _complete_contract(app: FastAPI) -> None:
+    """Adds to the OpenAPI document what FastAPI cannot see."""
+    generated = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generated()
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = SECURITY_SCHEMES
+            components["schemas"]["Problem"] = PROBLEM_SCHEMA
+            for leftover in ("HTTPValidationError", "ValidationError"):
+                components["schemas"].pop(leftover, None)
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents

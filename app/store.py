@@ -1,0 +1,176 @@
+"""The door to Redis: one seam where its failures become ours, and a plain answer to "is it fit to keep promises?".
+
+Every key, its type and its life. `{account}` is the hash tag: all keys of an account share a slot of Redis Cluster.
+
+| key                              | type   | life                | holds                                    |
+|----------------------------------|--------|---------------------|------------------------------------------|
+| `wg:{account}:links:link:<hash>` | string | the link's lifetime | a sealed link                            |
+| `wg:{account}:links:of:<hash>`   | zset   | its longest link's  | names of one user's links, by expiry     |
+| `wg:{account}:links:lock:<hash>` | string | 3 s, renewed        | the replica that is asking this question |
+| `wg:{account}:links:rate:<hash>` | string | one window          | how often a user asked                   |
+| `wg:{-}:health:<what>`           | string | 60 s                | proof that the store can be written      |
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from redis.asyncio import Redis, RedisCluster, Sentinel
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from app.clock import Clock
+from app.errors import StoreUnavailable
+
+# Seconds. Long enough for a store that is busy, short enough that a link is never a second late because of it.
+PATIENCE = 0.5
+# Seconds. After a failure nobody else waits for the store in vain: it is asked again after this long.
+HOLD_OFF = 1.0
+# How many commands may be under way at once; more wait their turn here instead of opening connections.
+TURNS = 128
+
+
+@dataclass(frozen=True)
+class Script:
+    """A Lua script: atomic, one round trip, sent once and then called by its hash."""
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha", sha1(self.text.encode(), usedforsecurity=False).hexdigest())
+
+
+class Store:
+    """Redis as this gateway uses it: scripts and commands that answer soon, or raise `StoreUnavailable`."""
+
+    def __init__(self, client: Redis | RedisCluster, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._turns = asyncio.Semaphore(TURNS)
+        self._down_until = 0.0
+
+    async def run(self, script: Script, *, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
+        """The answer of `script`. All keys belong to one account.
+
+        Raises:
+            StoreUnavailable: no answer within half a second, or within a second after such a failure.
+        """
+        try:
+            return await self.do("EVALSHA", script.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return await self.do("EVAL", script.text, len(keys), *keys, *args)
+
+    async def do(self, *command: str | bytes | int) -> Any:
+        """The answer to one command.
+
+        Raises:
+            StoreUnavailable: as for `run`.
+        """
+        if self._clock.monotonic() < self._down_until:
+            raise StoreUnavailable("The store does not answer. Try again in a moment.")
+        try:
+            async with self._turns, asyncio.timeout(PATIENCE):
+                return await self._client.execute_command(*command)
+        except NoScriptError:
+            raise
+        except (RedisError, OSError, TimeoutError) as error:
+            self._down_until = self._clock.monotonic() + HOLD_OFF
+            raise StoreUnavailable("The store does not answer. Try again in a moment.") from error
+
+    async def unfitness(self) -> list[str]:
+        """Why this store may lose what it was given, in sentences; empty when it keeps its promises.
+
+        Raises:
+            StoreUnavailable: it cannot even be asked.
+        """
+        persistence, memory = (
+            _fields(await self.do("INFO", "persistence")),
+            _fields(await self.do("INFO", "memory")),
+        )
+        found = []
+        if persistence.get("aof_enabled") != "1":
+            found.append("The append-only file is off: a restart loses data. Start Redis with --appendonly yes.")
+        elif persistence.get("aof_last_write_status") == "err":
+            found.append("The append-only file cannot be written: is the disk full?")
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            found.append(f"maxmemory-policy is {policy}: under memory pressure data vanishes. Set it to noeviction.")
+        return found
+
+    async def probe(self, name: str) -> None:
+        """Writes a key that expires by itself.
+
+        Raises:
+            StoreUnavailable: the store cannot be written.
+        """
+        await self.do("SET", f"wg:{{-}}:health:{name}", "1", "EX", 60)
+
+
+@asynccontextmanager
+async def connected(url: str, clock: Clock) -> AsyncIterator[Store]:
+    """The store behind `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`.
+
+    Connections are opened when first needed: a gateway starts, and gives links, without its store.
+    """
+    client = _client(url)
+    try:
+        yield Store(client, clock)
+    finally:
+        await client.aclose()
+
+
+def _client(url: str) -> Redis | RedisCluster:
+    options: dict[str, Any] = {
+        "socket_timeout": PATIENCE,
+        "socket_connect_timeout": PATIENCE,
+        # Once more, at once: a store that was restarted has dropped every pooled connection.
+        "retry": Retry(NoBackoff(), 1),
+    }
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "redis+sentinel":
+            return _sentinel(url, options)
+        case "redis+cluster":
+            return RedisCluster.from_url(url.replace("redis+cluster", "redis", 1), **options)
+        case _:
+            return Redis.from_url(url, max_connections=TURNS * 2, **options)
+
+
+def _sentinel(url: str, options: dict[str, Any]) -> Redis:
+    """`redis+sentinel://[user:password@]host:port,host:port/service[/db][?sentinel_password=…]`."""
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    service, _, db = parts.path.strip("/").partition("/")
+    sentinel_password = dict(parse_qsl(parts.query)).get("sentinel_password")
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        [_address(host) for host in hosts.split(",")],
+        sentinel_kwargs=options | ({"password": sentinel_password} if sentinel_password else {}),
+        **options,
+    )
+    client: Redis = sentinels.master_for(
+        service or "mymaster",
+        username=unquote(user) or None,
+        password=unquote(password) or None,
+        db=int(db or 0),
+        max_connections=TURNS * 2,
+    )
+    return client
+
+
+def _address(host: str) -> tuple[str, int]:
+    name, _, port = host.rpartition(":") if ":" in host.rpartition("]")[2] else (host, "", "26379")
+    return name.strip("[]"), int(port)
+
+
+def _fields(info: Any) -> dict[str, str]:
+    if isinstance(info, dict):
+        return {str(name): str(value) for name, value in info.items()}
+    lines = info.decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)

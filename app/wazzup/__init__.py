@@ -1,0 +1,1 @@
+"""Speaking to Wazzup. Law: the only room that knows the vendor's words; nothing of the vendor leaves it raw."""

@@ -1,0 +1,200 @@
+"""One call to Wazzup: within its time, once more where that may help, and every failure translated at one seam."""
+
+import asyncio
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import httpx
+import orjson
+
+from app.clock import Clock
+from app.errors import (
+    VendorSaid,
+    WazzupBusy,
+    WazzupError,
+    WazzupForbidden,
+    WazzupRefused,
+    WazzupTimeout,
+    WazzupUnavailable,
+    WazzupUnreadable,
+)
+from app.telemetry import Journal
+
+ATTEMPTS = 2
+# Seconds, drawn evenly, before the second attempt: replicas that failed together shall not come back together.
+PAUSE = (0.05, 0.25)
+ANSWER_CAP = 256 * 1024
+DEFAULT_RETRY_AFTER = timedelta(seconds=5)
+LONGEST_RETRY_AFTER = timedelta(minutes=10)
+
+_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 400, 401, 403, 429, 500
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
+_LONGEST_QUOTE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status, and JSON where there was JSON."""
+
+    status: int
+    body: Any
+    retry_after: timedelta | None
+
+
+@dataclass(frozen=True)
+class WazzupClient:
+    """Calls Wazzup for one account."""
+
+    http: httpx.AsyncClient
+    base_url: str
+    credential: Callable[[], str]
+    patience: timedelta
+    account: str
+    clock: Clock
+    journal: Journal
+
+    def __repr__(self) -> str:
+        return f"WazzupClient({self.base_url!r}, account={self.account!r})"
+
+    async def post(self, path: str, question: Any, *, operation: str) -> Any:
+        """The JSON that Wazzup answers with a 2xx.
+
+        Raises:
+            WazzupRefused: 400, the question is wrong.
+            WazzupForbidden: 401 or 403, the credentials are.
+            WazzupBusy: 429.
+            WazzupTimeout: no whole answer in time, both attempts included.
+            WazzupUnreadable: a 2xx that is not JSON.
+            WazzupUnavailable: 5xx, or no connection.
+        """
+        started = self.clock.monotonic()
+        outcome = "answered"
+        try:
+            async with asyncio.timeout(self.patience.total_seconds()) as budget:
+                return await self._persistently(path, orjson.dumps(question), budget)
+        except TimeoutError:
+            outcome = WazzupTimeout.code.lower()
+            raise WazzupTimeout(
+                f"Wazzup did not answer within {self.patience.total_seconds():g} seconds. Try again."
+            ) from None
+        except WazzupError as error:
+            outcome = error.code.lower()
+            raise
+        finally:
+            taken = (self.clock.monotonic() - started) * 1000
+            self.journal.note(
+                "wazzup.called",
+                account=self.account,
+                operation=operation,
+                outcome=outcome,
+                duration_ms=round(taken, 2),
+            )
+
+    async def _persistently(self, path: str, question: bytes, budget: asyncio.Timeout) -> Any:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return _judged(await self._once(path, question), self.credential())
+            except (WazzupUnreadable, WazzupRefused, WazzupForbidden):
+                raise
+            except WazzupUnavailable as error:
+                pause = max(random.uniform(*PAUSE), _seconds(error.retry_after))  # noqa: S311 - spreads, hides nothing
+                if attempt == ATTEMPTS or not self._fits(pause, budget):
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _fits(self, pause: float, budget: asyncio.Timeout) -> bool:
+        ends_at = budget.when()
+        return ends_at is not None and asyncio.get_running_loop().time() + pause < ends_at
+
+    async def _once(self, path: str, question: bytes) -> Answer:
+        headers = {"Authorization": f"Bearer {self.credential()}", "Content-Type": "application/json"}
+        try:
+            async with self.http.stream("POST", self.base_url + path, content=question, headers=headers) as response:
+                body = await _capped(response)
+        # What aiohttp says when the peer speaks no HTTP passes httpx's transport untranslated.
+        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise WazzupUnavailable("Wazzup cannot be reached, or dropped the connection. Try again soon.") from error
+        return Answer(response.status_code, _json(body), _retry_after(response, self.clock))
+
+
+async def _capped(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > ANSWER_CAP:
+            raise WazzupUnreadable("Wazzup's answer is larger than any answer of its API.")
+    return bytes(body)
+
+
+def _judged(answer: Answer, secret: str) -> Any:
+    """The body of a good answer; everything else is one of our errors."""
+    if httpx.codes.is_success(answer.status):
+        if answer.body is None:
+            raise WazzupUnreadable("Wazzup answered with something that is not JSON.", vendor=VendorSaid(answer.status))
+        return answer.body
+    said = vendor_said(answer.status, answer.body, secret)
+    match answer.status:
+        case 400:
+            raise WazzupRefused("Wazzup refused the request; see wazzup.errors.", vendor=said)
+        case 401 | 403:
+            raise WazzupForbidden(
+                "Wazzup refused the gateway's credentials. Operator: wazzup.code says why; check WAZZUP_ACCESS_TOKEN.",
+                vendor=said,
+            )
+        case 429:
+            raise WazzupBusy(
+                "Wazzup asks for fewer requests. Wait as long as Retry-After says.",
+                vendor=said,
+                retry_after=answer.retry_after or DEFAULT_RETRY_AFTER,
+            )
+        case status if status >= _SERVER_ERROR:
+            raise WazzupUnavailable("Wazzup failed. Try again soon.", vendor=said, retry_after=answer.retry_after)
+        case _:
+            raise WazzupUnreadable("Wazzup answered with a status that its API does not know.", vendor=said)
+
+
+def vendor_said(status: int, body: Any, secret: str) -> VendorSaid:
+    """What of an error answer is safe to pass on: known members, cut short, without our own credential."""
+    fields = body if isinstance(body, dict) else {}
+    code = fields.get("code")
+    errors = fields.get("errors")
+    return VendorSaid(
+        status=status,
+        code=code if isinstance(code, str) and _CODE.fullmatch(code) else None,
+        detail=_quoted(fields.get("detail"), secret),
+        errors=tuple(filter(None, (_quoted(one, secret) for one in errors[:50]))) if isinstance(errors, list) else (),
+    )
+
+
+def _quoted(text: object, secret: str) -> str | None:
+    return text.replace(secret, "***")[:_LONGEST_QUOTE] if isinstance(text, str) else None
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _retry_after(response: httpx.Response, clock: Clock) -> timedelta | None:
+    """`Retry-After` as a span: seconds or a date (RFC 9110, section 10.2.3), capped; nonsense is no hint."""
+    hint = response.headers.get("retry-after", "")
+    if hint.isdecimal():
+        return min(timedelta(seconds=min(int(hint), 86400)), LONGEST_RETRY_AFTER)
+    try:
+        wait = parsedate_to_datetime(hint) - clock.now()
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
+
+
+def _seconds(span: timedelta | None) -> float:
+    return span.total_seconds() if span else 0.0

@@ -1,0 +1,78 @@
+"""What the gateway is measured against: apps that do as little as can be done, served exactly like the gateway."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from starlette.types import Receive, Scope, Send
+
+from app.links.models import LinkQuestion
+from app.serving import Server, listen, run
+
+KEY = "benchmark"
+
+
+def bare(redis: Redis) -> Any:
+    """(a) A bare ASGI app that does one Redis GET."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        value = await redis.get(KEY)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(value)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": value})
+
+    return app
+
+
+def empty_fastapi(redis: Redis) -> FastAPI:
+    """(b) An empty FastAPI endpoint that validates the same body and does the same GET."""
+    app = FastAPI()
+
+    @app.post("/links")
+    async def link(question: LinkQuestion) -> dict[str, str]:
+        value = await redis.get(KEY)
+        return {"link": value.decode()}
+
+    return app
+
+
+def vendor(_: Redis) -> Any:
+    """A Wazzup that answers after a fixed time, with a link of its own for each question."""
+    delay = float(os.environ["VENDOR_SECONDS"])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await asyncio.sleep(delay)
+        link = f"http://127.0.0.1:1/1234-1234/chat?token={time.time_ns()}"
+        body = orjson.dumps({"data": {"link": link}, "meta": {"timestamp": int(time.time())}})
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+@asynccontextmanager
+async def _redis() -> AsyncIterator[Redis]:
+    async with Redis.from_url(os.environ["REDIS_URL"]) as redis:
+        await redis.set(KEY, "https://app.wazzup24.com/1234-1234/chat/whatsapp/37111234567?token=" + "x" * 400)
+        yield redis
+
+
+async def _serve(name: str, port: int) -> None:
+    async with _redis() as redis:
+        app = {"bare": bare, "fastapi": empty_fastapi, "vendor": vendor}[name](redis)
+        with listen("127.0.0.1", port) as sock:
+            await Server(app).serve(sockets=[sock])
+
+
+if __name__ == "__main__":
+    run(_serve(sys.argv[1], int(sys.argv[2])))
