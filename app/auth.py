@@ -10,11 +10,11 @@ from hashlib import sha256
 from typing import Protocol
 
 import orjson
-import structlog
 
 from app.clock import Clock
 from app.errors import CallerUnknown, CredentialMissing, Forbidden, OtherUser, TokenExpired
 from app.sealing import KeyRing, Unsealable
+from app.telemetry import learned
 
 # Verified user tokens are remembered: checking a signature costs more than the rest of a request. Bounded in number,
 # and in time, so that a key withdrawn from the CRM's JWKS is not trusted for the rest of a long token's life.
@@ -117,7 +117,7 @@ class Authenticator:
             KeysUnavailable: the CRM's JWKS cannot be read, so nobody knows.
         """
         caller = await self._caller(_bearer(authorization))
-        structlog.contextvars.bind_contextvars(account=caller.account, caller=caller.role.value)
+        learned(account=caller.account, caller=caller.role.value)
         return caller
 
     def relay_token(self, account: str, user_id: str) -> RelayToken:

@@ -31,4 +31,4 @@ class SystemClock:
 
 def rfc3339(instant: datetime) -> str:
     """`2026-11-22T10:00:00Z`: whole seconds, UTC (RFC 3339)."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -1,25 +1,27 @@
 """Where the network meets the gateway: pure ASGI, so that a request costs microseconds here.
 
 Outside in: `RequestLog` names the request and tells its outcome, `Cors` answers browsers, `Intake` takes the body in
-and renders every error, so that what leaves is a problem document with CORS headers and a request id, always.
+and renders every error, `Express` takes the short way to a JSON route. So what leaves is always a good answer or a
+problem document, with CORS headers and a request id.
 """
 
 import asyncio
+import os
 import re
-import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.clock import Clock
 from app.errors import BodyTooLarge, BodyTooSlow, Forbidden, GatewayError
 from app.problems import problem_response
-from app.telemetry import Journal
+from app.routes import JsonRoute
+from app.telemetry import Journal, begin
 
 BODY_CAP = 64 * 1024
 # Seconds for a whole body. A page sends its few hundred bytes at once; who takes longer holds a connection hostage.
@@ -31,17 +33,14 @@ EXPOSED = (
     "Cache-Status", "Age", "RateLimit-Policy", "RateLimit", "Retry-After", "X-Request-Id", "WWW-Authenticate",
 )  # fmt: skip
 ACCEPTED = (
-    "Authorization",
-    "Cache-Control",
-    "Content-Type",
-    "Idempotency-Key",
-    "Prefer",
-    "Traceparent",
-    "X-Request-Id",
-)
+    "Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "Prefer", "Traceparent", "X-Request-Id",
+)  # fmt: skip
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})", re.ASCII)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+_ORIGIN = b"origin"
+_VARY = (b"vary", b"Origin")
 
 
 class RequestLog:
@@ -58,32 +57,29 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         started = self.clock.monotonic()
-        headers = Headers(scope=scope)
-        request_id = _request_id(headers.get("x-request-id"))
+        request_id, traceparent = _names(scope)
         scope["request_id"] = request_id
+        begin(request_id=request_id, traceparent=traceparent)
         status = CLIENT_GONE
 
         async def named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"].append((b"x-request-id", request_id.encode()))
             await send(message)
 
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(
-            request_id=request_id, traceparent=_traceparent(headers.get("traceparent"))
-        )
         try:
             await self.app(scope, receive, named)
         finally:
-            duration = (self.clock.monotonic() - started) * 1000
+            facts = {"code": scope["problem"]} if "problem" in scope else {}
             self.journal.note(
                 "http.request",
-                method=_method(scope),
+                method=scope["method"] if scope["method"] in _METHODS else "OTHER",
                 route=_route(scope),
                 status=status,
-                duration_ms=round(duration, 2),
+                duration_ms=round((self.clock.monotonic() - started) * 1000, 2),
+                **facts,
             )
 
 
@@ -101,14 +97,18 @@ class Cors(CORSMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI call."""
-        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        if scope["type"] == "http" and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
-            await self._preflight(headers, scope)(scope, receive, send)
-            return
-        await super().__call__(scope, receive, send)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and _header(scope, b"access-control-request-method"):
+            await self._preflight(scope)(scope, receive, send)
+        elif _header(scope, _ORIGIN):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, _varying(send))
 
-    def _preflight(self, headers: Headers, scope: Scope) -> Response:
-        answer = self.preflight_response(headers) if "origin" in headers else None
+    def _preflight(self, scope: Scope) -> Response:
+        headers = Headers(scope=scope)
+        answer = self.preflight_response(headers) if _header(scope, _ORIGIN) else None
         if answer and answer.status_code == HTTPStatus.OK:
             return answer
         problem = problem_response(
@@ -117,6 +117,15 @@ class Cors(CORSMiddleware):
         )
         problem.headers["Vary"] = self.preflight_headers["Vary"]
         return problem
+
+
+def _varying(send: Send) -> Send:
+    async def varying(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"].append(_VARY)
+        await send(message)
+
+    return varying
 
 
 class Intake:
@@ -142,6 +151,7 @@ class Intake:
             body = await _whole_body(scope, receive)
             if body is None:
                 return  # The client hung up half-way: there is nobody to answer.
+            scope["body"] = body
             await self.app(scope, _replay(body, receive), watched)
         except Exception as error:
             answer = error if isinstance(error, GatewayError) else GatewayError()
@@ -151,9 +161,30 @@ class Intake:
                 await problem_response(answer, scope)(scope, receive, send)
 
 
+class Express:
+    """The short way to JSON routes of a fixed path: without the router's search, stacks and handlers.
+
+    FastAPI still documents these routes and answers for their other methods; errors are rendered by `Intake`.
+    """
+
+    def __init__(self, app: ASGIApp, *, routes: Mapping[tuple[str, str], JsonRoute]) -> None:
+        self.app = app
+        self.routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
+        route = self.routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if route is None:
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = route
+        response = await route.handle_json(Request(scope, receive))
+        await response(scope, receive, send)
+
+
 async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
-    length = Headers(scope=scope).get("content-length", "")
-    if length.isdecimal() and int(length) > BODY_CAP:
+    length = _header(scope, b"content-length")
+    if length.isdigit() and int(length) > BODY_CAP:
         raise _too_large()
     chunks: list[bytes] = []
     size = 0
@@ -190,24 +221,24 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _request_id(asked: str | None) -> str:
-    return asked if asked and _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+def _header(scope: Scope, name: bytes) -> bytes:
+    """The first header of that name, or nothing. ASGI servers give names in lower case."""
+    for known, value in scope["headers"]:
+        if known == name:
+            return bytes(value)
+    return b""
 
 
-def _traceparent(incoming: str | None) -> str:
-    """Ours within the caller's trace (W3C Trace Context, level 1), or the start of a new one."""
-    known = _TRACEPARENT.fullmatch(incoming) if incoming else None
-    trace, flags = known.groups() if known else (secrets.token_hex(16), "00")
-    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+def _names(scope: Scope) -> tuple[str, str]:
+    """The request's id, and our span in the caller's trace (W3C Trace Context, level 1) or in a new one."""
+    chance = os.urandom(32).hex()
+    asked = _header(scope, b"x-request-id")
+    request_id = asked.decode() if _REQUEST_ID.fullmatch(asked) else chance[:16]
+    known = _TRACEPARENT.fullmatch(_header(scope, b"traceparent"))
+    trace, flags = (known[1].decode(), known[2].decode()) if known else (chance[16:48], "00")
+    return request_id, f"00-{trace}-{chance[48:]}-{flags}"
 
 
 def _route(scope: Scope) -> str:
     # The pattern, never the path: a path may hold anything, and would be a new time series each time.
     return getattr(scope.get("route"), "path", "unknown")
-
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-def _method(scope: Scope) -> str:
-    return scope["method"] if scope["method"] in _METHODS else "OTHER"

@@ -71,7 +71,7 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Counters and histograms in Prometheus' text format."""
     services: Services = request.app.state.services
-    return Response(generate_latest(services.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(services.telemetry.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _store_reasons(store: Store) -> list[str]:

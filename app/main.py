@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,10 +15,11 @@ from starlette.responses import Response
 from app import health
 from app.clock import Clock, SystemClock
 from app.contract import PROBLEM_SCHEMA, SECURITY_SCHEMES
-from app.edge import Cors, Intake, RequestLog
+from app.edge import Cors, Express, Intake, RequestLog
 from app.errors import GatewayError, Invalid, MethodUnknown, RouteUnknown
 from app.links import api as links
 from app.problems import faults, problem_response
+from app.routes import JsonRoute
 from app.settings import Settings
 from app.telemetry import Telemetry
 from app.wiring import open_services
@@ -63,11 +64,22 @@ def create_app(
     app.include_router(links.router)
     app.include_router(health.router)
     _render_errors(app)
+    app.add_middleware(Express, routes=_fixed_json_routes(links.router))
     app.add_middleware(Intake, journal=telemetry)
     app.add_middleware(Cors, origins=settings.allowed_origins)
     app.add_middleware(RequestLog, journal=telemetry, clock=clock)
     _complete_contract(app)
     return app
+
+
+def _fixed_json_routes(*routers: APIRouter) -> dict[tuple[str, str], JsonRoute]:
+    routes = [route for router in routers for route in router.routes]
+    return {
+        (method, route.path): route
+        for route in routes
+        if isinstance(route, JsonRoute) and route.body_field and "{" not in route.path
+        for method in route.methods or ()
+    }
 
 
 def _render_errors(app: FastAPI) -> None:

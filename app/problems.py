@@ -15,7 +15,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 def problem_response(error: GatewayError, scope: Scope) -> Response:
-    """The answer for `error`, to the request that `scope` describes."""
+    """The answer for `error`, to the request that `scope` describes; its code goes into the request's log line."""
+    scope["problem"] = error.code
     return Response(
         orjson.dumps(problem(error, scope)),
         status_code=error.status,

@@ -1,6 +1,7 @@
 """How a route is entered: first who calls, then what they ask; both refused with a precise problem, never a 500."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends
@@ -35,18 +36,21 @@ class JsonRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What runs when the route is called."""
-        if self.body_field is None:
-            return super().get_route_handler()
-        endpoint: Callable[..., Awaitable[Response]] = self.endpoint
-        model: Any = self.body_field.field_info.annotation
-        name = self.body_field.name
+        return super().get_route_handler() if self.body_field is None else self.handle_json
 
-        async def handle(request: Request) -> Response:
-            caller = await identify(request)
-            body = read(model, request.headers, await request.body())
-            return await endpoint(caller=caller, request=request, **{name: body})
+    async def handle_json(self, request: Request) -> Response:
+        """Asks who calls, reads the body, runs the endpoint."""
+        caller = await identify(request)
+        body = read(self._model, request.headers, request.scope["body"])
+        return await self.endpoint(caller=caller, request=request, **{self._name: body})  # type: ignore[no-any-return]
 
-        return handle
+    @cached_property
+    def _model(self) -> Any:
+        return self.body_field.field_info.annotation if self.body_field else None
+
+    @cached_property
+    def _name(self) -> str:
+        return self.body_field.name if self.body_field else ""
 
 
 def read(model: type[Body], headers: Headers, body: bytes) -> Body:

@@ -56,7 +56,7 @@ def _base_url(value: str) -> str:
 
 
 def _store_url(value: str) -> str:
-    known = {"redis", "rediss", "redis+sentinel", "redis+cluster"}
+    known = {"redis", "rediss", "redis+sentinel", "redis+cluster", "unix"}
     if urlsplit(value).scheme not in known:
         raise ValueError("write redis://, rediss://, redis+sentinel:// or redis+cluster://")
     return value

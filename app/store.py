@@ -127,7 +127,8 @@ async def connected(url: str, clock: Clock) -> AsyncIterator[Store]:
 
 def _client(url: str) -> Redis | RedisCluster:
     options: dict[str, Any] = {
-        "socket_timeout": PATIENCE,
+        # Not for each read: `Store.do` bounds the whole command, which also gives up the connection that it hung on.
+        "socket_timeout": None,
         "socket_connect_timeout": PATIENCE,
         # Once more, at once: a store that was restarted has dropped every pooled connection.
         "retry": Retry(NoBackoff(), 1),

@@ -1,12 +1,13 @@
 """What happened, told once: a note becomes one wide log line and moves the metrics that belong to it.
 
-Rooms know only `Journal.note`. A log line can hold nothing but the fields named here, so that a link, a token,
-a phone number or a body cannot be logged by mistake: an unknown field is dropped and its name is told.
+Rooms know only `Journal`. A log line can hold nothing but the fields named here, so that a link, a token, a phone
+number or a body cannot be logged by mistake: an unknown field is dropped, and its name is told.
 """
 
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from typing import Any, Protocol, TextIO
 
 import orjson
@@ -25,13 +26,28 @@ FIELDS = frozenset({
     "event", "level", "timestamp",                                # every line
     "request_id", "traceparent", "account", "caller", "user_id",  # whose
     "method", "route", "status", "duration_ms", "code",           # a request
-    "outcome", "scope", "chats", "events", "expires_in",          # a link
-    "operation", "attempt", "vendor_status", "vendor_code",       # a call to Wazzup
-    "version", "host", "port", "store", "accounts", "wazzup_api", "reason", "hint",  # the process
+    "outcome", "scope", "chats",                                  # a link
+    "operation", "hint",                                          # a call that others answer
+    "version", "host", "port",                                    # the process
     "logger", "exception", "fields",                              # trouble
 })  # fmt: skip
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CAUSES_TOLD, _FRAMES_TOLD = 4, 4
+
+# What every line of one request has in common. Set by the edge, added to by whoever learns more.
+_CONTEXT: ContextVar[dict[str, str] | None] = ContextVar("request", default=None)
+
+
+def begin(**context: str) -> None:
+    """From here on, lines of this request carry `context`."""
+    _CONTEXT.set(context)
+
+
+def learned(**context: str) -> None:
+    """Adds to the context of the request that is under way, for its later lines."""
+    if (known := _CONTEXT.get()) is not None:
+        known.update(context)
 
 
 class Journal(Protocol):
@@ -41,55 +57,53 @@ class Journal(Protocol):
     def trouble(self, what: str, /, error: BaseException | None = None, **facts: Any) -> None: ...
 
 
-class Telemetry:
-    """The journal that logs through structlog and counts for Prometheus."""
+class Metrics:
+    """The counters and histograms of one process, in a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self._log = structlog.get_logger()
-        self._requests = Counter(
-            "wazzup_gateway_http_requests",
-            "HTTP requests answered.",
-            ("method", "route", "status"),
-            registry=self.registry,
-        )
-        self._request_seconds = Histogram(
-            "wazzup_gateway_http_request_seconds", "Seconds from a request to its answer.", ("route",),
-            buckets=_BUCKETS, registry=self.registry,
-        )  # fmt: skip
-        self._links = Counter(
-            "wazzup_gateway_links",
-            "Links given, by what the cache did.",
-            ("account", "outcome"),
-            registry=self.registry,
-        )
-        self._calls = Counter(
-            "wazzup_gateway_wazzup_calls", "Calls to Wazzup, by outcome.", ("account", "operation", "outcome"),
-            registry=self.registry,
-        )  # fmt: skip
-        self._call_seconds = Histogram(
-            "wazzup_gateway_wazzup_call_seconds", "Seconds that Wazzup took.", ("operation",),
-            buckets=_BUCKETS, registry=self.registry,
-        )  # fmt: skip
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._requests = self._counter("http_requests", "HTTP requests answered.", "method", "route", "status")
+        self._request_seconds = self._seconds("http_request_seconds", "From a request to its answer.", "route")
+        self._links = self._counter("links", "Links given, by what the cache did.", "account", "outcome")
+        self._calls = self._counter("wazzup_calls", "Calls to Wazzup.", "account", "operation", "outcome")
+        self._call_seconds = self._seconds("wazzup_call_seconds", "How long Wazzup took.", "operation")
 
-    def note(self, what: str, /, **facts: Any) -> None:
-        """Something happened as it should."""
+    def count(self, what: str, facts: dict[str, Any]) -> None:
+        """Moves what a note of this kind moves."""
         match what:
+            case "http.request":
+                self._requests.labels(facts["method"], facts["route"], facts["status"]).inc()
+                self._request_seconds.labels(facts["route"]).observe(facts["duration_ms"] / 1000)
             case "link.issued":
                 self._links.labels(facts["account"], facts["outcome"]).inc()
             case "wazzup.called":
                 self._calls.labels(facts["account"], facts["operation"], facts["outcome"]).inc()
                 self._call_seconds.labels(facts["operation"]).observe(facts["duration_ms"] / 1000)
-            case "http.request":
-                self._requests.labels(facts["method"], facts["route"], facts["status"]).inc()
-                self._request_seconds.labels(facts["route"]).observe(facts["duration_ms"] / 1000)
-                if _is_routine(facts["route"]):
-                    self._log.debug(what, **facts)
-                    return
-        self._log.info(what, **facts)
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(f"wazzup_gateway_{name}", what, labels, registry=self.registry)
+
+    def _seconds(self, name: str, what: str, *labels: str) -> Histogram:
+        return Histogram(f"wazzup_gateway_{name}", what, labels, buckets=_BUCKETS, registry=self.registry)
+
+
+class Telemetry:
+    """The journal that logs through structlog and counts for Prometheus."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self._log = structlog.get_logger()
+
+    def note(self, what: str, /, **facts: Any) -> None:
+        """Something happened as it should."""
+        self.metrics.count(what, facts)
+        # What machines ask every few seconds would drown what people did.
+        if what == "http.request" and facts["route"].startswith(("/health/", "/metrics")):
+            self._log.debug(what, **facts)
+        else:
+            self._log.info(what, **facts)
 
     def trouble(self, what: str, /, error: BaseException | None = None, **facts: Any) -> None:
         """Something happened that an operator should look at."""
@@ -99,25 +113,29 @@ class Telemetry:
 
 
 def configure(*, level: str, form: str | None, output: TextIO = sys.stdout) -> None:
-    """Sets up logging for this process: JSON lines, or colours when `output` is a terminal."""
+    """Sets up logging for this process: JSON lines, or readable ones when `output` is a terminal."""
     console = form == "console" or (form is None and output.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=output.isatty()) if console else structlog.processors.JSONRenderer(_json)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            add_context,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             only_known_fields,
-            renderer,
+            structlog.dev.ConsoleRenderer(colors=output.isatty()) if console else _json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(output) if console else structlog.BytesLoggerFactory(output.buffer),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
     root.handlers = [_Foreign(max(threshold, logging.WARNING))]
     root.setLevel(threshold)
+
+
+def add_context(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Adds what the lines of one request have in common."""
+    return {**(_CONTEXT.get() or {}), **line}
 
 
 def only_known_fields(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -125,26 +143,23 @@ def only_known_fields(_logger: WrappedLogger, _method: str, line: EventDict) -> 
     unknown = line.keys() - FIELDS
     if not unknown:
         return line
-    kept = {name: value for name, value in line.items() if name in FIELDS}
-    return kept | {"fields": sorted(unknown)}
+    return {name: value for name, value in line.items() if name in FIELDS} | {"fields": sorted(unknown)}
 
 
 def where(error: BaseException) -> list[str]:
-    """An exception as types and places, outermost last. Its messages are left out: they quote what was handled."""
+    """An exception and its causes as types and places. Messages are left out: they quote what was handled."""
     told: list[str] = []
     cause: BaseException | None = error
-    while cause is not None and len(told) < 4:  # noqa: PLR2004 - deep enough for any chain that we build
-        frames = traceback.extract_tb(cause.__traceback__)[-4:]
-        places = " < ".join(
-            f"{frame.name} ({frame.filename.rpartition('/')[2]}:{frame.lineno})" for frame in reversed(frames)
-        )
-        told.append(f"{type(cause).__name__} in {places}" if places else type(cause).__name__)
+    while cause is not None and len(told) < _CAUSES_TOLD:
+        frames = traceback.extract_tb(cause.__traceback__)[-_FRAMES_TOLD:]
+        places = [f"{one.name} ({one.filename.rpartition('/')[2]}:{one.lineno})" for one in reversed(frames)]
+        told.append(" in ".join([type(cause).__name__, *places]))
         cause = cause.__cause__ or cause.__context__
     return told
 
 
 class _Foreign(logging.Handler):
-    """What libraries log: their name and level only, since their messages may quote anything."""
+    """What libraries log: their name and where it hurt, since their messages may quote anything."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -152,9 +167,5 @@ class _Foreign(logging.Handler):
         structlog.get_logger().warning("library.warned", logger=record.name, **facts)
 
 
-def _is_routine(route: str) -> bool:
-    return route.startswith("/health/") or route == "/metrics"
-
-
-def _json(line: EventDict, **_: Any) -> bytes:
+def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:
     return orjson.dumps(line, default=str)

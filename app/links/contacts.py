@@ -16,9 +16,8 @@ from dataclasses import dataclass
 
 import phonenumbers
 
-from app.links.models import Chat, ChatType, Contact
+from app.links.models import MOST_CHATS, Chat, ChatType, Contact
 
-_MOST_CHATS = 50  # that one link may hold
 _SHORTEST, _LONGEST = 5, 15  # digits; the longest is ITU-T E.164's
 _NAMED_AFTER_THEIR_CHAT = ("instagram", "vk", "avito", "max", "whatsgroup", "telegroup", "maxgroup")
 _FIELDS = ("phone", "phones", "whatsapp", "viber", "telegram", "telegram_id", *_NAMED_AFTER_THEIR_CHAT)
@@ -86,8 +85,8 @@ def chats_of(contact: Contact, *, country: str | None, phone_chat_types: tuple[C
             chats.update(dict.fromkeys(found))
     if not chats:
         raise _nothing_usable(problems)
-    if len(chats) > _MOST_CHATS:
-        raise Unusable("phones", f"A link holds at most {_MOST_CHATS} chats: send fewer numbers.")
+    if len(chats) > MOST_CHATS:
+        raise Unusable("phones", f"A link holds at most {MOST_CHATS} chats: send fewer numbers.")
     return Chats(tuple(chats), tuple(f"{each.field} was left out: {each.detail}" for each in problems))
 
 
@@ -286,9 +285,12 @@ def _opaque(raw: str) -> str:
 
 def _visible(raw: str) -> str:
     """Without direction marks, zero-width spaces and soft hyphens, which come along with copied text."""
+    if raw.isascii():  # nearly always
+        return raw.strip()
     return "".join(c for c in raw if unicodedata.category(c) != "Cf").strip()
 
 
 def _plain(raw: str) -> str:
     """What is visible, its digits (Arabic, full-width, …) in ASCII."""
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in _visible(raw))
+    text = _visible(raw)
+    return text if text.isascii() else "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)

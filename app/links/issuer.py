@@ -161,10 +161,10 @@ class LinkIssuer:
                 retry_after=quota.resets_in,
                 headers=quota.headers(),
             )
-        if known and (max_age is None or asked_at - known.issued_at <= max_age):
+        if known and (max_age is None or timedelta(0) < max_age >= asked_at - known.issued_at):
             return Issued(known, Outcome.HIT, quota)
         try:
-            link, outcome = await self._shared(request, asked_at - (ANY_AGE if max_age is None else max_age))
+            link, outcome = await self._shared(request, _newer_than(known, asked_at, max_age))
         except WazzupUnavailable:
             if known is None:
                 raise
@@ -219,6 +219,12 @@ class LinkIssuer:
         url = await self.wazzup.create_link(request)
         now = self.clock.now()
         return Link(url=url, issued_at=now, expires_at=self.lifetimes.until(self.read_end(url), now))
+
+
+def _newer_than(known: Link | None, asked_at: datetime, max_age: timedelta | None) -> datetime:
+    """Since when a sibling's link must have been issued to be an answer: it is never the one that was too old."""
+    oldest = asked_at - (ANY_AGE if max_age is None else max_age)
+    return max(oldest, known.issued_at + timedelta(milliseconds=1)) if known else oldest
 
 
 async def _quietly(step: Awaitable[None]) -> bool:

@@ -105,6 +105,8 @@ Text = Annotated[str, AfterValidator(_printable)]
 Id = Annotated[Text, Field(min_length=1, max_length=256)]
 # An empty string is how many CRMs write "nothing"; the vendor's own samples do. It is read as absent.
 OptionalId = Annotated[Text, Field(max_length=256)] | None
+# In JSON there are no enum members: a name is one.
+AskedType = Annotated[ChatType, Field(strict=False)]
 Name = Annotated[Text, Field(max_length=200)] | None
 
 
@@ -137,7 +139,7 @@ class AskedUser(Wire):
 class AskedChat(Wire):
     """A chat in the vendor's own form."""
 
-    chat_type: ChatType
+    chat_type: AskedType
     chat_id: OptionalId = None
     username: OptionalId = None
     contact_name: Name = None
@@ -146,7 +148,7 @@ class AskedChat(Wire):
 class AskedActiveChat(Wire):
     """The chat to open first."""
 
-    chat_type: ChatType
+    chat_type: AskedType
     chat_id: OptionalId = None
     username: OptionalId = None
     channel_id: OptionalId = None

@@ -54,7 +54,9 @@ def main() -> None:
         misses(gateway, wazzup)
         settled = resident(process)
         soak(gateway)
-        print(f"resident after {REQUESTS:6} {resident(process):7.1f} MiB  (before: {settled:.1f}, at rest: {at_rest:.1f})")
+        print(
+            f"resident after {REQUESTS:6} {resident(process):7.1f} MiB  (before: {settled:.1f}, at rest: {at_rest:.1f})"
+        )
 
 
 def hits(gateway: str, bare: str, fastapi: str) -> None:
@@ -70,7 +72,9 @@ def hits(gateway: str, bare: str, fastapi: str) -> None:
     print(f"\nPOST /links, cache hit: {ROUNDS} alternations of {SECONDS:g} s, {CONNECTIONS} connections, medians")
     for name in sides:
         one = middle(runs[name])
-        ratio = middle([Run(a.per_second / b.per_second, 0, 0) for a, b in zip(runs["gateway"], runs[name], strict=True)])
+        ratio = middle(
+            [Run(a.per_second / b.per_second, 0, 0) for a, b in zip(runs["gateway"], runs[name], strict=True)]
+        )
         print(
             f"  {name:18} {one.per_second:7.0f}/s  p50 {one.p50:6.2f} ms  p99 {one.p99:6.2f} ms"
             f"   gateway/this: {ratio.per_second:.2f} of the requests, {ours.p50 / one.p50:.2f} of p50"

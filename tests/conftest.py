@@ -1,0 +1,49 @@
+"""Fixtures for all tests: one real store for the session, emptied for each test, and a gateway on it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from app.embedded import embedded_valkey
+from tests.driver import Clock, Gateway, running
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+async def valkey(anyio_backend: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    home: Path = tmp_path_factory.mktemp("valkey")
+    async with embedded_valkey(home) as url:
+        yield url
+
+
+@pytest.fixture
+async def redis_url(valkey: str) -> str:
+    """A store that is empty."""
+    async with Redis.from_url(valkey) as redis:
+        await redis.flushall()
+    return valkey
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """The same store, to look into."""
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def gateway(redis_url: str, clock: Clock) -> AsyncIterator[Gateway]:
+    async with running(redis_url, clock) as opened:
+        yield opened
