@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.clock import Clock
 from app.errors import BodyTooLarge, BodyTooSlow, Forbidden, GatewayError
 from app.problems import problem_response
-from app.routes import JsonRoute
+from app.routes import JsonRoute, header
 from app.telemetry import Journal, begin
 
 BODY_CAP = 64 * 1024
@@ -37,8 +37,8 @@ ACCEPTED = (
 )  # fmt: skip
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 _ORIGIN = b"origin"
 _VARY = (b"vary", b"Origin")
 
@@ -99,16 +99,16 @@ class Cors(CORSMiddleware):
         """The ASGI call."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif scope["method"] == "OPTIONS" and _header(scope, b"access-control-request-method"):
+        elif scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method"):
             await self._preflight(scope)(scope, receive, send)
-        elif _header(scope, _ORIGIN):
+        elif header(scope, _ORIGIN):
             await super().__call__(scope, receive, send)
         else:
             await self.app(scope, receive, _varying(send))
 
     def _preflight(self, scope: Scope) -> Response:
         headers = Headers(scope=scope)
-        answer = self.preflight_response(headers) if _header(scope, _ORIGIN) else None
+        answer = self.preflight_response(headers) if header(scope, _ORIGIN) else None
         if answer and answer.status_code == HTTPStatus.OK:
             return answer
         problem = problem_response(
@@ -183,8 +183,8 @@ class Express:
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
-    length = _header(scope, b"content-length")
-    if length.isdigit() and int(length) > BODY_CAP:
+    length = header(scope, b"content-length")
+    if length.isdecimal() and int(length) > BODY_CAP:
         raise _too_large()
     chunks: list[bytes] = []
     size = 0
@@ -221,21 +221,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _header(scope: Scope, name: bytes) -> bytes:
-    """The first header of that name, or nothing. ASGI servers give names in lower case."""
-    for known, value in scope["headers"]:
-        if known == name:
-            return bytes(value)
-    return b""
-
-
 def _names(scope: Scope) -> tuple[str, str]:
     """The request's id, and our span in the caller's trace (W3C Trace Context, level 1) or in a new one."""
     chance = os.urandom(32).hex()
-    asked = _header(scope, b"x-request-id")
-    request_id = asked.decode() if _REQUEST_ID.fullmatch(asked) else chance[:16]
-    known = _TRACEPARENT.fullmatch(_header(scope, b"traceparent"))
-    trace, flags = (known[1].decode(), known[2].decode()) if known else (chance[16:48], "00")
+    asked = header(scope, b"x-request-id")
+    request_id = asked if _REQUEST_ID.fullmatch(asked) else chance[:16]
+    known = _TRACEPARENT.fullmatch(header(scope, b"traceparent"))
+    trace, flags = (known[1], known[2]) if known else (chance[16:48], "00")
     return request_id, f"00-{trace}-{chance[48:]}-{flags}"
 
 

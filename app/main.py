@@ -1,6 +1,6 @@
 """The HTTP door: `create_app` puts routers, middleware and error rendering around the services."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from app import health
 from app.clock import Clock, SystemClock
@@ -47,7 +49,10 @@ def create_app(
             app.state.services = services
             yield
 
-    app = FastAPI(
+    app = Gateway(
+        telemetry=telemetry,
+        clock=clock,
+        origins=settings.allowed_origins,
         title="Wazzup Gateway",
         version=VERSION,
         summary="Chat links for CRM pages, and the chat window's events for CRM servers.",
@@ -64,12 +69,24 @@ def create_app(
     app.include_router(links.router)
     app.include_router(health.router)
     _render_errors(app)
-    app.add_middleware(Express, routes=_fixed_json_routes(links.router))
-    app.add_middleware(Intake, journal=telemetry)
-    app.add_middleware(Cors, origins=settings.allowed_origins)
-    app.add_middleware(RequestLog, journal=telemetry, clock=clock)
     _complete_contract(app)
     return app
+
+
+class Gateway(FastAPI):
+    """FastAPI behind our own edge: its handlers see a request only when the edge cannot answer it."""
+
+    def __init__(self, *, telemetry: Telemetry, clock: Clock, origins: Sequence[str], **options: Any) -> None:
+        self._edge = telemetry, clock, origins
+        # FastAPI's own spans would carry what our log must not.
+        off: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+        super().__init__(telemetry=off, **options)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The whole way in, outside last."""
+        telemetry, clock, origins = self._edge
+        express = Express(super().build_middleware_stack(), routes=_fixed_json_routes(links.router))
+        return RequestLog(Cors(Intake(express, journal=telemetry), origins), journal=telemetry, clock=clock)
 
 
 def _fixed_json_routes(*routers: APIRouter) -> dict[tuple[str, str], JsonRoute]:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app.auth import Authenticator, Caller
 from app.errors import BodyNotJson, ContentTypeUnknown, Invalid
@@ -19,7 +19,7 @@ from app.problems import faults
 async def identify(request: Request) -> Caller:
     """The caller of this request."""
     auth: Authenticator = request.app.state.services.auth
-    return await auth.identify(request.headers.get("authorization"))
+    return await auth.identify(header(request.scope, b"authorization"))
 
 
 Identified = Annotated[Caller, Depends(identify)]
@@ -41,7 +41,7 @@ class JsonRoute(APIRoute):
     async def handle_json(self, request: Request) -> Response:
         """Asks who calls, reads the body, runs the endpoint."""
         caller = await identify(request)
-        body = read(self._model, request.headers, request.scope["body"])
+        body = read(self._model, request.scope)
         return await self.endpoint(caller=caller, request=request, **{self._name: body})  # type: ignore[no-any-return]
 
     @cached_property
@@ -53,20 +53,28 @@ class JsonRoute(APIRoute):
         return self.body_field.name if self.body_field else ""
 
 
-def read(model: type[Body], headers: Headers, body: bytes) -> Body:
-    """`body` as `model`.
+def header(scope: Scope, name: bytes) -> str:
+    """The first header of that name, or "". ASGI servers give names in lower case."""
+    for known, value in scope["headers"]:
+        if known == name:
+            return str(value, "latin-1")
+    return ""
+
+
+def read(model: type[Body], scope: Scope) -> Body:
+    """The body that the edge took in, as `model`.
 
     Raises:
         ContentTypeUnknown: not announced as plain application/json.
         BodyNotJson: not JSON at all.
         Invalid: JSON, but not what the contract asks for; every fault is listed.
     """
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if header(scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
         raise ContentTypeUnknown("Send the body as Content-Type: application/json.")
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if header(scope, b"content-encoding").lower() not in {"", "identity"}:
         raise ContentTypeUnknown("Send the body without a Content-Encoding.")
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(scope["body"])
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         if found[0]["type"] == "json_invalid":

@@ -1,10 +1,12 @@
 """What lies in Redis is unreadable there, and unmovable: opened under another name, it is nothing.
 
 Every secret of `SECRET_KEY` (newest first) gives independent keys by HKDF-SHA256 (RFC 5869): one seals
-(AES-256-GCM), one turns names into keyed hashes. The newest seals; all of them open, so a secret is rotated by
-putting a new one in front and taking the old one away when what it sealed has expired.
+(AES-256-GCM), one turns names into keyed hashes, one signs (BLAKE2b, RFC 7693). The newest seals and signs; all of them
+open and verify, so a secret is rotated by putting a new one in front, and taking the old one away when what it sealed
+and signed has expired.
 """
 
+import hmac
 import os
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -59,6 +61,17 @@ class KeyRing:
         except (InvalidTag, ValueError) as error:
             raise Unsealable from error
 
+    def sign(self, message: bytes, *, purpose: bytes) -> str:
+        """A signature that only this ring makes, and that is worth nothing for another purpose."""
+        return self._newest.signature(message, purpose).hex()
+
+    def is_signed(self, message: bytes, signature: str, *, purpose: bytes) -> bool:
+        """Whether a secret of this ring signed `message` for `purpose`. Takes as long for every wrong signature."""
+        return any(
+            hmac.compare_digest(key.signature(message, purpose).hex().encode(), signature.encode())
+            for key in self._by_id.values()
+        )
+
     def hashed(self, what: bytes) -> str:
         """A keyed hash of `what` to use in a name: equal for equal input, meaningless without the ring."""
         return self._newest.hashed(what)
@@ -73,9 +86,13 @@ class _Key:
         self.id = _derived(secret, b"id", _ID)
         self.aead = AESGCM(_derived(secret, b"seal", 32))
         self._hash_key = _derived(secret, b"name", 32)
+        self._sign_key = _derived(secret, b"sign", 32)
 
     def hashed(self, what: bytes) -> str:
         return blake2b(what, key=self._hash_key, digest_size=16).hexdigest()
+
+    def signature(self, message: bytes, purpose: bytes) -> bytes:
+        return blake2b(message, key=self._sign_key, person=purpose, digest_size=32).digest()
 
 
 def _derived(secret: bytes, purpose: bytes, length: int) -> bytes:

@@ -101,6 +101,7 @@ def give_back_memory() -> None:
     """Returns what start-up left behind to the system: some 12 MiB of import-time garbage, which glibc keeps."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

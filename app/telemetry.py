@@ -4,11 +4,13 @@ Rooms know only `Journal`. A log line can hold nothing but the fields named here
 number or a body cannot be logged by mistake: an unknown field is dropped, and its name is told.
 """
 
+import asyncio
+import atexit
 import logging
 import sys
 import traceback
 from contextvars import ContextVar
-from typing import Any, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
 import orjson
 import structlog
@@ -94,7 +96,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger().bind()  # bound once: the lazy logger would assemble itself for each line
 
     def note(self, what: str, /, **facts: Any) -> None:
         """Something happened as it should."""
@@ -116,6 +118,7 @@ def configure(*, level: str, form: str | None, output: TextIO = sys.stdout) -> N
     """Sets up logging for this process: JSON lines, or readable ones when `output` is a terminal."""
     console = form == "console" or (form is None and output.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
+    writer = structlog.PrintLogger(output) if console else LineWriter(output.buffer)
     structlog.configure(
         processors=[
             add_context,
@@ -125,7 +128,7 @@ def configure(*, level: str, form: str | None, output: TextIO = sys.stdout) -> N
             structlog.dev.ConsoleRenderer(colors=output.isatty()) if console else _json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(output) if console else structlog.BytesLoggerFactory(output.buffer),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
@@ -156,6 +159,34 @@ def where(error: BaseException) -> list[str]:
         told.append(" in ".join([type(cause).__name__, *places]))
         cause = cause.__cause__ or cause.__context__
     return told
+
+
+class LineWriter:
+    """Writes the lines of one turn of the event loop in one go: the system call costs more than the line."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._lines: list[bytes] = []
+        atexit.register(self.flush)
+
+    def msg(self, line: bytes) -> None:
+        """Takes a line; it is written before the event loop looks at the network again."""
+        self._lines.append(line)
+        if len(self._lines) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:  # No loop runs: before the start, and after the end.
+            self.flush()
+
+    debug = info = warning = error = critical = msg
+
+    def flush(self) -> None:
+        """Writes what has gathered."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._output.write(b"\n".join(lines) + b"\n")
+            self._output.flush()
 
 
 class _Foreign(logging.Handler):

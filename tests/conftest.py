@@ -1,5 +1,6 @@
 """Fixtures for all tests: one real store for the session, emptied for each test, and a gateway on it."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 async def valkey(anyio_backend: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    if given := os.environ.get("TEST_REDIS_URL"):  # another Redis than the embedded Valkey, to see that both will do
+        yield given
+        return
     home: Path = tmp_path_factory.mktemp("valkey")
     async with embedded_valkey(home) as url:
         yield url

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import APIRouter, Query
@@ -37,7 +36,7 @@ from app.errors import (
 from app.links.issuer import Issued, LinkIssuer, Outcome
 from app.links.models import Chat, LinkAnswer, LinkQuestion
 from app.links.question import Asker, Manners, Settled, named_user, settle
-from app.routes import Identified, JsonRoute
+from app.routes import Identified, JsonRoute, header
 
 # Both are the vendor's word: without the first no voice messages, without the second no copying.
 IFRAME_ALLOW = "microphone *; clipboard-write *"
@@ -129,7 +128,7 @@ def _asker(caller: Caller, question: LinkQuestion) -> Asker:
 
 
 def _max_age(question: LinkQuestion, request: Request) -> timedelta | None:
-    if "no-cache" in request.headers.get("cache-control", "").lower():
+    if "no-cache" in header(request.scope, b"cache-control").lower():
         return timedelta(0)
     return None if question.max_age is None else timedelta(seconds=min(question.max_age, _OLDEST))
 
@@ -137,7 +136,6 @@ def _max_age(question: LinkQuestion, request: Request) -> timedelta | None:
 def _answer(settled: Settled, issued: Issued, relay: RelayToken, now: datetime) -> Response:
     asked, link = settled.request, issued.link
     expires_in = max(0, int((link.expires_at - now).total_seconds()))
-    origin = urlsplit(link.url)
     body = {
         "link": link.url,
         "user_id": asked.user_id,
@@ -146,12 +144,17 @@ def _answer(settled: Settled, issued: Issued, relay: RelayToken, now: datetime) 
         "issued_at": rfc3339(link.issued_at),
         "expires_at": rfc3339(link.expires_at),
         "expires_in": expires_in,
-        "iframe": {"allow": IFRAME_ALLOW, "origin": f"{origin.scheme}://{origin.netloc}"},
+        "iframe": {"allow": IFRAME_ALLOW, "origin": _origin(link.url)},
         "chats": [_chat(chat) for chat in asked.chats],
         "warnings": settled.warnings,
         "relay": {"url": "/events", "token": relay.token, "expires_at": rfc3339(relay.expires_at)},
     }
     return Response(orjson.dumps(body), media_type="application/json", headers=_headers(issued, expires_in, now))
+
+
+def _origin(url: str) -> str:
+    # Links are checked before they get here: what stands before the third slash is an origin.
+    return "/".join(url.split("/", 3)[:3])
 
 
 def _headers(issued: Issued, expires_in: int, now: datetime) -> dict[str, str]:

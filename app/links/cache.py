@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import orjson
 
@@ -23,17 +24,21 @@ from app.store import Script, Store
 # How long a claim outlives a holder that died. A living one renews it three times in this span.
 LEASE = timedelta(seconds=3)
 
+
 # One round trip for a hit: counts the request, and looks. The window starts with its first request.
-_RECALL = Script("""
+@cache
+def _recall(rate: Rate) -> Script:
+    return Script(f"""
 local used = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
-  left = ARGV[1] * 1000
+  left = {rate.seconds} * 1000
   redis.call('PEXPIRE', KEYS[1], left)
 end
-if used > tonumber(ARGV[2]) then return {used, left, false} end
-return {used, left, redis.call('GET', KEYS[2])}
+if used > {rate.calls} then return {{used, left, false}} end
+return {{used, left, redis.call('GET', KEYS[2])}}
 """)
+
 
 # A value starts with the millisecond of its issue, so that this script can tell whether it is new enough. The same
 # instant stands inside the seal, and only that one is believed.
@@ -79,9 +84,7 @@ class RedisLinkCache:
         """The link of an equal request, if one is remembered, and the user's quota with this request counted."""
         link_key = self._link_key(request)
         rate_key = _key(request.account, "rate", self.ring.hashed(request.user_id.encode()))
-        used, left, value = await self.store.run(
-            _RECALL, keys=(rate_key, link_key), args=(self.rate.seconds, self.rate.calls)
-        )
+        used, left, value = await self.store.run(_recall(self.rate), keys=(rate_key, link_key))
         quota = Quota("links", self.rate, used, timedelta(milliseconds=left))
         return Recalled(self._opened(value, link_key), quota)
 

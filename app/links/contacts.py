@@ -94,6 +94,8 @@ def vendor_chat_id(chat_type: ChatType, raw: str) -> str:
     """A `chat_id` in the vendor's form for its type; `Unusable` (`chat_id`) for what cannot be one."""
     match chat_type:
         case ChatType.WHATSAPP | ChatType.VIBER:
+            if raw.isascii() and raw.isdecimal():  # already in the vendor's form, as nearly always
+                return _international("chat_id", raw.removeprefix("00"))
             number = _whatsapp_number(raw) if chat_type is ChatType.WHATSAPP else raw
             return _international("chat_id", _dialled("chat_id", number).removeprefix("+"))
         case ChatType.INSTAGRAM:
