@@ -6,8 +6,9 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,6 +28,7 @@ from app.telemetry import Telemetry
 from app.wiring import open_services
 
 VERSION = "0.1.0"
+ROUTERS = (links.router, health.router)
 
 DESCRIPTION = """
 Stands between a CRM and Wazzup: holds the Wazzup credentials, gives CRM pages the link of the chat window, and carries
@@ -66,8 +68,8 @@ def create_app(
             {"name": "operations", "description": "For the operator's machines."},
         ],
     )
-    app.include_router(links.router)
-    app.include_router(health.router)
+    for router in ROUTERS:
+        app.include_router(router)
     _render_errors(app)
     _complete_contract(app)
     return app
@@ -85,15 +87,14 @@ class Gateway(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The whole way in, outside last."""
         telemetry, clock, origins = self._edge
-        express = Express(super().build_middleware_stack(), routes=_fixed_json_routes(links.router))
+        express = Express(super().build_middleware_stack(), routes=_fixed_json_routes())
         return RequestLog(Cors(Intake(express, journal=telemetry), origins), journal=telemetry, clock=clock)
 
 
-def _fixed_json_routes(*routers: APIRouter) -> dict[tuple[str, str], JsonRoute]:
-    routes = [route for router in routers for route in router.routes]
+def _fixed_json_routes() -> dict[tuple[str, str], JsonRoute]:
     return {
         (method, route.path): route
-        for route in routes
+        for route in _routes()
         if isinstance(route, JsonRoute) and route.body_field and "{" not in route.path
         for method in route.methods or ()
     }
@@ -106,7 +107,7 @@ def _render_errors(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls by type
-        return problem_response(_translated(error), request.scope)
+        return problem_response(_translated(error, request.scope["path"]), request.scope)
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette calls by type
@@ -120,14 +121,26 @@ def _render_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, validation)
 
 
-def _translated(error: HTTPException) -> GatewayError:
+def _translated(error: HTTPException, path: str) -> GatewayError:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return RouteUnknown("Nothing lives at this path. GET /docs lists what there is.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return MethodUnknown("This path does not take this method; Allow says which.", headers=error.headers)
+            return MethodUnknown(
+                "This path does not take this method; Allow says which.",
+                headers={"Allow": ", ".join(sorted(_methods_of(path)))},
+            )
         case _:
             return GatewayError()
+
+
+def _methods_of(path: str) -> set[str]:
+    """All of them: Starlette names only those of the first route that has the path."""
+    return {method for route in _routes() if route.path_regex.match(path) for method in route.methods or ()}
+
+
+def _routes() -> list[APIRoute]:
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
 def _complete_contract(app: FastAPI) -> None:
