@@ -17,13 +17,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha1
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis, RedisCluster, Sentinel
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from app.clock import Clock
 from app.errors import StoreUnavailable
@@ -85,9 +85,7 @@ class Store:
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer))
         if len(self._sending) < BATCHES:
-            batches = asyncio.create_task(self._send())
-            self._sending.add(batches)
-            batches.add_done_callback(self._sending.discard)
+            self._sending.add(asyncio.create_task(self._send()))
         return await answer
 
     async def _send(self) -> None:
@@ -96,13 +94,15 @@ class Store:
             try:
                 async with asyncio.timeout(PATIENCE):
                     answers = await self._exchange([command for command, _ in batch])
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # whatever it is: who waits must be told
                 self._down_until = self._clock.monotonic() + HOLD_OFF
                 # Those who came meanwhile would only wait as long, and as much in vain.
                 batch, self._waiting = batch + self._waiting, []
                 answers = [error] * len(batch)
             for (_, waiting), answer in zip(batch, answers, strict=True):
                 _settle(waiting, answer)
+        # Here and not in a callback: who comes between our last look and a callback would wait for nobody.
+        self._sending.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
     async def _exchange(self, commands: list[Command]) -> Sequence[Any]:
         """One answer for each command; what Redis has against one command is that command's answer."""

@@ -9,7 +9,9 @@ import atexit
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, BinaryIO, Protocol, TextIO
 
 import orjson
@@ -76,19 +78,21 @@ class Metrics:
         """Moves what a note of this kind moves."""
         match what:
             case "http.request":
-                self._requests.labels(facts["method"], facts["route"], facts["status"]).inc()
-                self._request_seconds.labels(facts["route"]).observe(facts["duration_ms"] / 1000)
+                self._requests(facts["method"], facts["route"], facts["status"]).inc()
+                self._request_seconds(facts["route"]).observe(facts["duration_ms"] / 1000)
             case "link.issued":
-                self._links.labels(facts["account"], facts["outcome"]).inc()
+                self._links(facts["account"], facts["outcome"]).inc()
             case "wazzup.called":
-                self._calls.labels(facts["account"], facts["operation"], facts["outcome"]).inc()
-                self._call_seconds.labels(facts["operation"]).observe(facts["duration_ms"] / 1000)
+                self._calls(facts["account"], facts["operation"], facts["outcome"]).inc()
+                self._call_seconds(facts["operation"]).observe(facts["duration_ms"] / 1000)
 
-    def _counter(self, name: str, what: str, *labels: str) -> Counter:
-        return Counter(f"wazzup_gateway_{name}", what, labels, registry=self.registry)
+    # Looking a metric up by its labels takes a lock and a while; what it finds never changes.
+    def _counter(self, name: str, what: str, *labels: str) -> Callable[..., Counter]:
+        return cache(Counter(f"wazzup_gateway_{name}", what, labels, registry=self.registry).labels)
 
-    def _seconds(self, name: str, what: str, *labels: str) -> Histogram:
-        return Histogram(f"wazzup_gateway_{name}", what, labels, buckets=_BUCKETS, registry=self.registry)
+    def _seconds(self, name: str, what: str, *labels: str) -> Callable[..., Histogram]:
+        histogram = Histogram(f"wazzup_gateway_{name}", what, labels, buckets=_BUCKETS, registry=self.registry)
+        return cache(histogram.labels)
 
 
 class Telemetry:

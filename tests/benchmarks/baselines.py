@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from starlette.types import Receive, Scope, Send
 
 from app.links.models import LinkQuestion
-from app.serving import Server, listen, run
+from app.serving import Server, give_back_memory, listen, run
 
 KEY = "benchmark"
 
@@ -71,6 +71,7 @@ async def _serve(name: str, port: int) -> None:
     async with _redis() as redis:
         app = {"bare": bare, "fastapi": empty_fastapi, "vendor": vendor}[name](redis)
         with listen("127.0.0.1", port) as sock:
+            give_back_memory()  # and the same rhythm of garbage collection
             await Server(app).serve(sockets=[sock])
 
 
