@@ -4,7 +4,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -95,7 +95,7 @@ class Keys:
 class RelayToken:
     """What lets a page post events of one user for a while."""
 
-    token: str
+    token: str = field(repr=False)
     expires_at: datetime
 
 

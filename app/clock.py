@@ -27,8 +27,3 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
         return time.monotonic()
-
-
-def rfc3339(instant: datetime) -> str:
-    """`2026-11-22T10:00:00Z`: whole seconds, UTC (RFC 3339)."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

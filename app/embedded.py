@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -45,7 +46,7 @@ async def embedded_valkey(data_dir: Path) -> AsyncIterator[str]:
         await _end_orphan(socket)
         server = await _start(home, socket)
         try:
-            yield f"unix://{socket}"
+            yield f"unix://{quote(str(socket))}"
         finally:
             await _stop(server)
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+# More than any service answers; and a span of so many seconds still fits a date.
+_MOST = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -23,8 +26,8 @@ class Rate:
         calls, slash, seconds = text.partition("/")
         if not (slash and calls.strip().isdecimal() and seconds.strip().isdecimal()):
             raise ValueError("write calls/seconds, for example 60/60")
-        if not (int(calls) and int(seconds)):
-            raise ValueError("both numbers of a rate are at least 1, for example 60/60")
+        if not (1 <= int(calls) <= _MOST and 1 <= int(seconds) <= _MOST):
+            raise ValueError(f"both numbers of a rate are at least 1 and at most {_MOST}, for example 60/60")
         return cls(int(calls), timedelta(seconds=int(seconds)))
 
     @property

@@ -32,7 +32,24 @@ def _listed(value: object) -> object:
 
 
 def _seconds(value: object) -> object:
-    return timedelta(seconds=float(value)) if isinstance(value, str | int | float) else value
+    if not isinstance(value, str | int | float):
+        return value
+    try:
+        return timedelta(seconds=float(value))
+    except (ValueError, OverflowError):
+        raise ValueError("write plain seconds, for example 300") from None
+
+
+def _sensible(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= timedelta(days=365):
+        raise ValueError("write seconds between 0 and a year")
+    return value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be more than 0 seconds")
+    return value
 
 
 def _rate(value: object) -> object:
@@ -41,7 +58,12 @@ def _rate(value: object) -> object:
 
 def _origin(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or value != f"{parts.scheme}://{parts.netloc}":
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.netloc
+        or value != f"{parts.scheme}://{parts.netloc}"
+        or "*" in value
+    ):
         raise ValueError("write exact origins such as https://crm.example, without a path; * is refused")
     return value.lower()
 
@@ -71,8 +93,8 @@ def _country(value: str) -> str:
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)]
-Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(days=365))]
-PositiveSeconds = Annotated[Seconds, Field(gt=timedelta(0))]
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_sensible)]
+PositiveSeconds = Annotated[Seconds, AfterValidator(_positive)]
 Events = Annotated[tuple[Literal["deals", "messages"], ...], NoDecode, BeforeValidator(_listed)]
 PhoneChats = Annotated[tuple[Literal["whatsapp", "viber"], ...], NoDecode, BeforeValidator(_listed)]
 

@@ -13,7 +13,7 @@ Every key, its type and its life. `{account}` is the hash tag: all keys of an ac
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha1
@@ -82,8 +82,11 @@ class Store:
         """
         if self._clock.monotonic() < self._down_until:
             raise _unavailable()
+        name, *rest = command
+        # Encoded here, so that what cannot be encoded fails for its own caller and not for the whole batch.
+        encoded = (name, *[part.encode() if isinstance(part, str) else part for part in rest])
         answer = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, answer))
+        self._waiting.append((encoded, answer))
         if len(self._sending) < BATCHES:
             self._sending.add(asyncio.create_task(self._send()))
         return await answer
@@ -175,14 +178,12 @@ async def connected(url: str, clock: Clock) -> AsyncIterator[Store]:
 
     Connections are opened when first needed: a gateway starts, and gives links, without its store.
     """
-    client = _client(url)
-    try:
-        yield Store(client, clock)
-    finally:
-        await client.aclose()
+    async with AsyncExitStack() as stack:
+        yield Store(_client(url, stack), clock)
 
 
-def _client(url: str) -> Redis | RedisCluster:
+def _client(url: str, stack: AsyncExitStack) -> Redis | RedisCluster:
+    """A client that is closed with `stack`, and so are the clients that it needs to find its way."""
     options: dict[str, Any] = {
         # Not for each read: `Store.do` bounds the whole command, which also gives up the connection that it hung on.
         "socket_timeout": None,
@@ -190,17 +191,19 @@ def _client(url: str) -> Redis | RedisCluster:
         # Once more, at once: a store that was restarted has dropped every pooled connection.
         "retry": Retry(NoBackoff(), 1),
     }
-    parts = urlsplit(url)
-    match parts.scheme:
+    client: Redis | RedisCluster
+    match urlsplit(url).scheme:
         case "redis+sentinel":
-            return _sentinel(url, options)
+            client = _sentinel(url, options, stack)
         case "redis+cluster":
-            return RedisCluster.from_url(url.replace("redis+cluster", "redis", 1), **options)
+            client = RedisCluster.from_url(url.replace("redis+cluster", "redis", 1), **options)
         case _:
-            return Redis.from_url(url, max_connections=BATCHES + 1, **options)
+            client = Redis.from_url(url, max_connections=BATCHES + 1, **options)
+    stack.push_async_callback(client.aclose)
+    return client
 
 
-def _sentinel(url: str, options: dict[str, Any]) -> Redis:
+def _sentinel(url: str, options: dict[str, Any], stack: AsyncExitStack) -> Redis:
     """`redis+sentinel://[user:password@]host:port,host:port/service[/db][?sentinel_password=…]`."""
     parts = urlsplit(url)
     login, _, hosts = parts.netloc.rpartition("@")
@@ -212,6 +215,8 @@ def _sentinel(url: str, options: dict[str, Any]) -> Redis:
         sentinel_kwargs=options | ({"password": sentinel_password} if sentinel_password else {}),
         **options,
     )
+    for sentinel in sentinels.sentinels:
+        stack.push_async_callback(sentinel.aclose)
     client: Redis = sentinels.master_for(
         service or "mymaster",
         username=unquote(user) or None,

@@ -6,6 +6,7 @@ number or a body cannot be logged by mistake: an unknown field is dropped, and i
 
 import asyncio
 import atexit
+import json
 import logging
 import sys
 import traceback
@@ -25,6 +26,8 @@ from prometheus_client import (
     ProcessCollector,
 )
 from structlog.typing import EventDict, WrappedLogger
+
+from app.clock import SystemClock
 
 FIELDS = frozenset({
     "event", "level", "timestamp",                                # every line
@@ -125,10 +128,7 @@ def configure(*, level: str, form: str | None, output: TextIO = sys.stdout) -> N
     writer = structlog.PrintLogger(output) if console else LineWriter(output.buffer)
     structlog.configure(
         processors=[
-            add_context,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            only_known_fields,
+            assembled,
             structlog.dev.ConsoleRenderer(colors=output.isatty()) if console else _json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -140,17 +140,13 @@ def configure(*, level: str, form: str | None, output: TextIO = sys.stdout) -> N
     root.setLevel(threshold)
 
 
-def add_context(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Adds what the lines of one request have in common."""
-    return {**(_CONTEXT.get() or {}), **line}
-
-
-def only_known_fields(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Drops every field that is not in `FIELDS`, and says which names it dropped, never their values."""
-    unknown = line.keys() - FIELDS
-    if not unknown:
+def assembled(_logger: WrappedLogger, method: str, facts: EventDict) -> EventDict:
+    """A whole line: when, what, whose. A field that is not in `FIELDS` is dropped, and only its name is told."""
+    line = {"timestamp": SystemClock().now(), "level": method, **(_CONTEXT.get() or {}), **facts}
+    if line.keys() <= FIELDS:
         return line
-    return {name: value for name, value in line.items() if name in FIELDS} | {"fields": sorted(unknown)}
+    known = {name: value for name, value in line.items() if name in FIELDS}
+    return known | {"fields": sorted(line.keys() - FIELDS)}
 
 
 def where(error: BaseException) -> list[str]:
@@ -203,4 +199,7 @@ class _Foreign(logging.Handler):
 
 
 def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:
-    return orjson.dumps(line, default=str)
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z)
+    except orjson.JSONEncodeError:  # Half a surrogate pair, which UTF-8 cannot write: the line is worth more.
+        return json.dumps(line, default=str, ensure_ascii=False).encode("utf-8", "replace")

@@ -8,7 +8,9 @@ operator chose, never from the token alone (RFC 8725, section 3.1).
 import asyncio
 import base64
 import binascii
+import math
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,11 +19,12 @@ from typing import Any, Protocol
 import httpx
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from joserfc import jwt
-from joserfc.errors import ClaimError, JoseError
-from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
+from joserfc.errors import ClaimError, JoseError, SecurityWarning
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from app.auth import UserClaims
@@ -35,7 +38,8 @@ _REGISTRY = JWSRegistry(algorithms=["HS256", "RS256", "ES256", *_EDWARDS])
 
 # `iat` and `nbf` of a token that was signed on a machine whose clock runs ahead. `exp` gets no such grace.
 _CLOCK_SKEW = 30
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Control characters, and halves of surrogate pairs, which JSON can write and UTF-8 cannot.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What Wazzup takes; a longer name is cut rather than refused, since the user can do nothing about it.
 _LONGEST_NAME = 150
 _FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
@@ -86,8 +90,10 @@ class FixedKey:
                 return cls(RSAKey.import_key(text), ("RS256",))
             case EllipticCurvePublicKey() if public.curve.name == "secp256r1":
                 return cls(ECKey.import_key(text), ("ES256",))
-            case _:
+            case Ed25519PublicKey():
                 return cls(OKPKey.import_key(text), _EDWARDS)
+            case _:
+                raise ValueError("not a key for RS256, ES256 or EdDSA")
 
 
 class Jwks:
@@ -154,8 +160,20 @@ class Jwks:
                 body += chunk
                 if len(body) > JWKS_CAP:
                     raise ValueError("the JWKS is too large")
-        usable = [key for key in orjson.loads(body)["keys"] if key.get("kty") in {"RSA", "EC", "OKP"}]
-        return list(KeySet.import_key_set({"keys": usable}).keys)
+        if keys := [key for entry in orjson.loads(body)["keys"] if (key := _usable(entry))]:
+            return keys
+        raise ValueError("the JWKS holds no key that can be used")
+
+
+def _usable(entry: Any) -> Key | None:
+    """A key of a JWKS, or None: what we cannot read does not spoil the others (RFC 7517, section 5)."""
+    kinds: dict[Any, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+    try:
+        key = kinds[entry["kty"]].import_key(entry)
+        key.public_key  # noqa: B018 - reads the numbers, which may be none
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return key
 
 
 @dataclass(frozen=True)
@@ -180,7 +198,7 @@ class JwtUserTokens:
             raise CallerUnknown("The user token is signed by a key that is not known here.")
         now = self.clock.now()
         try:
-            claims = jwt.decode(token, key, algorithms=self.keys.algorithms, registry=_REGISTRY).claims
+            claims = _decoded(token, key, self.keys.algorithms)
             self._rules(now).validate(claims)
         except (JoseError, ValueError, TypeError, AttributeError) as error:
             raise CallerUnknown(f"The user token is not valid: {_reason(error)}.") from None
@@ -203,9 +221,18 @@ class _NoExpiry(jwt.JWTClaimsRegistry):
         """Left to `_claims`."""
 
 
+def _decoded(token: str, key: Key, algorithms: Sequence[str]) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        # joserfc warns that EdDSA is called Ed25519 now: the CRM wrote it, and the operator cannot change that.
+        warnings.simplefilter("ignore", SecurityWarning)
+        return jwt.decode(token, key, algorithms=algorithms, registry=_REGISTRY).claims
+
+
 def _claims(claims: dict[str, Any], now: datetime) -> UserClaims:
     user_id, name, expiry = claims["sub"], claims.get("name"), claims.get("exp")
-    if not isinstance(expiry, int | float) or isinstance(expiry, bool):
+    if isinstance(expiry, bool) or not (
+        isinstance(expiry, int) or (isinstance(expiry, float) and math.isfinite(expiry))
+    ):
         raise CallerUnknown("The user token is not valid: exp is missing or not a number.")
     if not user_id.strip() or _CONTROLS.search(user_id):
         raise CallerUnknown("The user token is not valid: sub must be the CRM user's id.")

@@ -17,6 +17,7 @@ from app.clock import Clock, SystemClock
 from app.embedded import embedded_valkey
 from app.links.api import AccountLinks
 from app.links.cache import RedisLinkCache
+from app.links.contacts import known_country
 from app.links.issuer import Lifetimes, LinkIssuer
 from app.links.models import ChatType, UseEvents
 from app.links.question import Manners
@@ -120,6 +121,8 @@ def _links(
 
 
 def _manners(settings: Settings) -> Manners:
+    if settings.default_country and not known_country(settings.default_country):
+        raise Misconfigured(["DEFAULT_COUNTRY: no country has this code; write two letters such as LV (ISO 3166)"])
     return Manners(
         default_events=UseEvents(
             deals="deals" in settings.default_events, messages="messages" in settings.default_events

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.auth import Authenticator, Caller, RelayToken, Role
-from app.clock import Clock, rfc3339
+from app.clock import Clock
 from app.contract import LINK_ANSWER_EXAMPLE, LINK_EXAMPLES, LINK_HEADERS, NEEDS_ADMIN, NEEDS_CALLER, problems
 from app.errors import (
     BodyNotJson,
@@ -40,6 +40,8 @@ from app.routes import Identified, JsonRoute, header
 
 # Both are the vendor's word: without the first no voice messages, without the second no copying.
 IFRAME_ALLOW = "microphone *; clipboard-write *"
+# `2026-11-22T10:00:00Z`: whole seconds, UTC.
+_RFC3339 = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 # No remembered link is older than a year; a larger number means the same, and would not fit a date.
 _OLDEST = 365 * 24 * 3600
 
@@ -141,15 +143,17 @@ def _answer(settled: Settled, issued: Issued, relay: RelayToken, now: datetime) 
         "user_id": asked.user_id,
         "scope": asked.scope,
         "cached": issued.outcome in {Outcome.HIT, Outcome.STALE},
-        "issued_at": rfc3339(link.issued_at),
-        "expires_at": rfc3339(link.expires_at),
+        "issued_at": link.issued_at,
+        "expires_at": link.expires_at,
         "expires_in": expires_in,
         "iframe": {"allow": IFRAME_ALLOW, "origin": _origin(link.url)},
         "chats": [_chat(chat) for chat in asked.chats],
         "warnings": settled.warnings,
-        "relay": {"url": "/events", "token": relay.token, "expires_at": rfc3339(relay.expires_at)},
+        "relay": {"url": "/events", "token": relay.token, "expires_at": relay.expires_at},
     }
-    return Response(orjson.dumps(body), media_type="application/json", headers=_headers(issued, expires_in, now))
+    return Response(
+        orjson.dumps(body, option=_RFC3339), media_type="application/json", headers=_headers(issued, expires_in, now)
+    )
 
 
 def _origin(url: str) -> str:

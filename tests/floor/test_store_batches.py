@@ -50,4 +50,4 @@ async def test_a_caller_that_goes_away_holds_nobody_up() -> None:
 
     gone.cancel()
 
-    assert await stays == ("ECHO", "stays")
+    assert await stays == ("ECHO", b"stays")
