@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
@@ -106,6 +107,7 @@ class Authenticator:
         self._keys = keys
         self._ring = ring
         self._clock = clock
+        self._relay_token = lru_cache(maxsize=1024)(self._signed_relay_token)
         self._verified: OrderedDict[bytes, tuple[Caller, datetime]] = OrderedDict()
 
     async def identify(self, authorization: str | None) -> Caller:
@@ -123,7 +125,12 @@ class Authenticator:
 
     def relay_token(self, account: str, user_id: str) -> RelayToken:
         """A token with which a page posts events of `user_id`, and nothing else."""
-        expires_at = (self._clock.now() + RELAY_LIFETIME).replace(microsecond=0)
+        # To the minute, so that a user who asks again at once gets the token that is already made.
+        return self._relay_token(
+            account, user_id, (self._clock.now() + RELAY_LIFETIME).replace(second=0, microsecond=0)
+        )
+
+    def _signed_relay_token(self, account: str, user_id: str, expires_at: datetime) -> RelayToken:
         says = urlsafe_b64encode(orjson.dumps([account, user_id, int(expires_at.timestamp())]))
         signature = self._ring.sign(says, purpose=_RELAY_PURPOSE)
         return RelayToken(f"{_RELAY_PREFIX}{says.decode()}.{signature}", expires_at)

@@ -68,7 +68,9 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 
 
-def problems(*errors: type[GatewayError]) -> dict[int | str, dict[str, Any]]:
+def problems(
+    *errors: type[GatewayError], method: str = "POST", path: str = "/links"
+) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that can answer with these errors."""
     found: dict[int | str, dict[str, Any]] = {}
     for error in sorted(errors, key=lambda one: (one.status, one.code)):
@@ -76,20 +78,20 @@ def problems(*errors: type[GatewayError]) -> dict[int | str, dict[str, Any]]:
         answer["description"] = "; ".join(filter(None, (answer["description"], f"`{error.code}`: {error.title}")))
         content = answer["content"]["application/problem+json"]
         content["schema"] = {"$ref": "#/components/schemas/Problem"}
-        content.setdefault("examples", {})[error.code] = {"value": _example(error)}
+        content.setdefault("examples", {})[error.code] = {"value": _example(error, method, path)}
     return found
 
 
-def _example(error: type[GatewayError]) -> dict[str, Any]:
+def _example(error: type[GatewayError], method: str, path: str) -> dict[str, Any]:
     sentence = (error.__doc__ or error.title).splitlines()[0]
     return {
         "type": f"urn:problem-type:wazzup-gateway:{error.code.lower().replace('_', '-')}",
         "title": error.title,
         "status": error.status,
         "detail": sentence,
-        "instance": "/links",
+        "instance": path,
         "code": error.code,
-        "method": "POST",
+        "method": method,
         "errors": [],
         "request_id": "5f0c7e1d2b9a4c38",
     }

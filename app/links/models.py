@@ -107,7 +107,8 @@ Id = Annotated[Text, Field(min_length=1, max_length=256)]
 OptionalId = Annotated[Text, Field(max_length=256)] | None
 # In JSON there are no enum members: a name is one.
 AskedType = Annotated[ChatType, Field(strict=False)]
-Name = Annotated[Text, Field(max_length=200)] | None
+# As long as the vendor takes a user's name.
+Name = Annotated[Text, Field(max_length=150)] | None
 
 
 class Contact(Wire):

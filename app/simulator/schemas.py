@@ -28,8 +28,9 @@ CHAT_TYPES = (
 
 DIGITS = r"[0-9]+"
 ACCOUNT_NAME = r"[^@\s]\S*"
-NO_PHONE_NUMBER = r"[^@+\s]\S*"
-CHAT_ID_FORMS = {"whatsapp": DIGITS, "viber": DIGITS, "telegram": NO_PHONE_NUMBER}
+NO_PHONE_NUMBER = r"[^@+][\s\S]*"
+OPAQUE = r"[\s\S]+"
+CHAT_ID_FORMS = {"whatsapp": DIGITS, "viber": DIGITS, "telegram": NO_PHONE_NUMBER, "instagram": ACCOUNT_NAME}
 
 V2_USER_ID = text(max_length=64)
 V2_USER_NAME = text(max_length=150)
@@ -53,7 +54,7 @@ def chat_identity(chat_type: str, chat_id: str) -> Rule:
 
 
 def _form_of(chat_type: str) -> str:
-    return CHAT_ID_FORMS.get(chat_type, ACCOUNT_NAME)
+    return CHAT_ID_FORMS.get(chat_type, OPAQUE)
 
 
 def chats_suit_scope(chats: str) -> Rule:

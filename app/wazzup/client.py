@@ -36,6 +36,7 @@ LONGEST_RETRY_AFTER = timedelta(minutes=10)
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 400, 401, 403, 429, 500
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _LONGEST_QUOTE = 500
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _judged(answer: Answer, secret: str) -> Any:
             raise WazzupBusy(
                 "Wazzup asks for fewer requests. Wait as long as Retry-After says.",
                 vendor=said,
-                retry_after=answer.retry_after or DEFAULT_RETRY_AFTER,
+                retry_after=DEFAULT_RETRY_AFTER if answer.retry_after is None else answer.retry_after,
             )
         case status if status >= _SERVER_ERROR:
             raise WazzupUnavailable("Wazzup failed. Try again soon.", vendor=said, retry_after=answer.retry_after)
@@ -188,10 +189,10 @@ def _retry_after(response: httpx.Response, clock: Clock) -> timedelta | None:
     """`Retry-After` as a span: seconds or a date (RFC 9110, section 10.2.3), capped; nonsense is no hint."""
     hint = response.headers.get("retry-after", "")
     if hint.isdecimal():
-        return min(timedelta(seconds=min(int(hint), 86400)), LONGEST_RETRY_AFTER)
+        return LONGEST_RETRY_AFTER if len(hint) > _DIGITS else min(timedelta(seconds=int(hint)), LONGEST_RETRY_AFTER)
     try:
         wait = parsedate_to_datetime(hint) - clock.now()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
 

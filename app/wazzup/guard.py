@@ -11,9 +11,12 @@ import orjson
 
 LONGEST_LINK = 4096
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
-# Narrower than RFC 3986 on purpose: whatever browsers read differently from us (backslashes, user info, IDNA, blanks)
-# is not in it.
-_LINK = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[::1\])(:[0-9]{1,5})?([/?#][!-\[\]_a-z~]*)?", re.ASCII)
+# The characters of RFC 3986 and no others: what browsers read differently from us (backslashes, user info, IDNA,
+# blanks) is not in it.
+_LINK = re.compile(
+    r"(https?)://([A-Za-z0-9.-]+|\[::1\])(?::([0-9]{1,5}))?(?:[/?#][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?", re.ASCII
+)
+_LAST_PORT = 65535
 
 
 class ForeignLink(ValueError):
@@ -31,7 +34,7 @@ def guarded(link: object, hosts: Sequence[str]) -> str:
     if not isinstance(link, str) or len(link) > LONGEST_LINK:
         raise ForeignLink("no link of at most 4 KiB")
     found = _LINK.fullmatch(link)
-    if found is None:
+    if found is None or int(found[3] or 0) > _LAST_PORT:
         raise ForeignLink("not a plain http(s) link")
     scheme, host = found[1], found[2].lower()
     if not any(_fits(host, pattern.lower()) for pattern in hosts):

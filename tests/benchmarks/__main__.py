@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -20,7 +20,7 @@ import orjson
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from app.embedded import _binary
+from app.embedded import server_binary
 from tests.benchmarks.load import Run, closed_loop, middle, request
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
@@ -122,7 +122,7 @@ def token(user: str) -> str:
 def valkey(home: Path) -> Iterator[str]:
     """One store for all sides."""
     port = free_port()
-    command = [_binary(), "--port", str(port), "--dir", str(home), "--appendonly", "yes", "--save", ""]
+    command = [server_binary(), "--port", str(port), "--dir", str(home), "--appendonly", "yes", "--save", ""]
     with running(command, {}, home / "valkey.log"):
         wait(lambda: socket.create_connection(("127.0.0.1", port)).close())
         yield f"redis://127.0.0.1:{port}"
@@ -162,7 +162,7 @@ def served(home: Path, redis: str, wazzup: str) -> Iterator[tuple[str, int, floa
 
 
 @contextmanager
-def running(command: list[object], environment: dict[str, str], log: Path) -> Iterator[int]:
+def running(command: Sequence[object], environment: dict[str, str], log: Path) -> Iterator[int]:
     """A process for as long as the context lasts."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -175,12 +175,12 @@ def running(command: list[object], environment: dict[str, str], log: Path) -> It
             process.wait(15)
 
 
-def wait(attempt: object) -> None:
+def wait(attempt: Callable[[], object]) -> None:
     """Tries until it works."""
     ends_at = time.monotonic() + 20
     while True:
         try:
-            attempt()  # type: ignore[operator]
+            attempt()
             return
         except OSError:
             if time.monotonic() > ends_at:

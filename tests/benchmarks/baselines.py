@@ -24,7 +24,7 @@ def bare(redis: Redis) -> Any:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        value = await redis.get(KEY)
+        value: Any = await redis.get(KEY)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(value)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": value})
@@ -38,7 +38,7 @@ def empty_fastapi(redis: Redis) -> FastAPI:
 
     @app.post("/links")
     async def link(question: LinkQuestion) -> dict[str, str]:
-        value = await redis.get(KEY)
+        value: Any = await redis.get(KEY)
         return {"link": value.decode()}
 
     return app

@@ -124,7 +124,7 @@ def test_nothing_that_may_be_told_is_named_like_a_secret() -> None:
 def test_an_exception_is_told_by_type_and_place_with_its_causes(journal: Telemetry, output: Output) -> None:
     journal.trouble("http.failed", broken())
 
-    told = output.line["exception"]
+    told = output.line["error"]
     assert isinstance(told, list)
     assert [one.partition(" in ")[0] for one in told] == ["LookupError", "ValueError"]
     assert told[1].startswith("ValueError in sign_in (test_telemetry.py:")
@@ -141,7 +141,7 @@ def test_an_exception_is_told_without_its_message_and_without_locals(journal: Te
 def test_an_exception_that_was_never_raised_can_be_told(journal: Telemetry, output: Output) -> None:
     journal.trouble("http.failed", TimeoutError(PHONE))
 
-    assert output.line["exception"] == ["TimeoutError"]
+    assert output.line["error"] == ["TimeoutError"]
 
 
 def test_an_exception_that_is_its_own_cause_ends(journal: Telemetry, output: Output) -> None:
@@ -164,7 +164,7 @@ def test_a_librarys_log_record_shows_its_logger_and_no_message(output: Output) -
 def test_a_librarys_exception_shows_where_it_hurt_and_no_message(output: Output) -> None:
     logging.getLogger("some.library").error("failed for %s", PHONE, exc_info=broken())
 
-    told = output.line["exception"]
+    told = output.line["error"]
     assert isinstance(told, list)
     assert told[0].startswith("LookupError in broken")
     assert PASSWORD not in output.text

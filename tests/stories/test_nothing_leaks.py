@@ -1,0 +1,195 @@
+"""Links, credentials, phone numbers and names pass through; nothing of them stays where somebody might read it."""
+
+import io
+import logging
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from redis.asyncio import Redis
+
+from app.simulator.faults import Fault
+from app.telemetry import configure
+from tests.driver import (
+    ACCESS_TOKEN,
+    ADMIN_KEY,
+    CRM,
+    JWT_SECRET,
+    SECRET_KEY,
+    SERVER_KEY,
+    Clock,
+    Gateway,
+    running,
+    user_token,
+)
+
+PHONE = "37129876543"
+CONTACT = "Zebulon Quackenbush"
+AUTHOR = "Wilhelmina Featherstone"
+USERNAME = "zebulon_the_quiet"
+WRONG = "wrong-credential-0123456789abcdef"
+FOREIGN = "https://elsewhere.example/a-foreign-link"
+CARD: dict[str, Any] = {
+    "user": {"id": "crm-user-1", "name": AUTHOR},
+    "contact": {"name": CONTACT, "phone": f"+{PHONE}", "telegram": f"@{USERNAME}"},
+}
+GIVEN = [PHONE, CONTACT, AUTHOR, USERNAME, WRONG, FOREIGN]
+OURS = [ACCESS_TOKEN, SERVER_KEY, ADMIN_KEY, JWT_SECRET, SECRET_KEY]
+
+
+class Output(io.TextIOWrapper):
+    """Where the gateway logs, to be read."""
+
+    def __init__(self) -> None:
+        self.written = io.BytesIO()
+        super().__init__(self.written, encoding="utf-8", write_through=True)
+
+
+@pytest.fixture(params=["json", "console"])
+def output(request: pytest.FixtureRequest) -> Iterator[Output]:
+    """Everything that is logged, for machines and for people."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    output = Output()
+    configure(level="debug", form=request.param, output=output)
+    yield output
+    structlog.reset_defaults()
+    root.handlers = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+async def watched(output: Output, redis_url: str, clock: Clock) -> AsyncIterator[Gateway]:
+    """A gateway whose log is kept; it is opened after the log is."""
+    async with running(redis_url, clock, wazzup_timeout_seconds="0.3") as opened:
+        yield opened
+
+
+class Visit:
+    """Somebody who uses the gateway in every way, and keeps what came back."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.errors: list[httpx.Response] = []
+        self.secrets: set[str] = {*GIVEN, *OURS, user_token(name=AUTHOR)}
+
+    async def asks(self, question: Any, key: str = SERVER_KEY, **headers: str) -> None:
+        self._keep(await self.gateway.link(question, key, **headers))
+
+    async def fails(self, **fault: Any) -> None:
+        """A link request while Wazzup fails in this way, for somebody who has no remembered link."""
+        self.gateway.wazzup.faults.add(Fault(on="links", times=None, **fault))
+        await self.asks(CARD | {"user": {"id": f"crm-user-{len(self.errors)}", "name": AUTHOR}})
+        self.gateway.wazzup.faults.clear()
+
+    async def sends(self, method: str, path: str, key: str = ADMIN_KEY, **sent: Any) -> None:
+        headers = {"Authorization": f"Bearer {key}", "Origin": CRM, "Content-Type": "application/json"}
+        self._keep(await self.gateway.http.request(method, path, headers=headers, **sent))
+
+    def _keep(self, answer: httpx.Response) -> None:
+        if answer.status_code >= 400:
+            self.errors.append(answer)
+        elif answer.request.url.path == "/links" and answer.content:
+            given = answer.json()
+            self.secrets |= {given["link"], given["link"].partition("token=")[2], given["relay"]["token"]}
+
+
+async def visited(gateway: Gateway) -> Visit:
+    """Every route, well and badly asked, while Wazzup is well and while it is not."""
+    visit = Visit(gateway)
+    await visit.asks(CARD)
+    await visit.asks(CARD)
+    await visit.asks(CARD, ADMIN_KEY, **{"Cache-Control": "no-cache"})
+    await visit.asks({"contact": CARD["contact"]}, user_token(name=AUTHOR))
+    await visit.asks({"user_id": "somebody-else", "scope": "global"}, user_token(name=AUTHOR))
+    await visit.asks(CARD, WRONG)
+    await visit.asks(CARD, user_token(name=AUTHOR, secret="x" * 40))
+    await visit.asks(CARD | {"contact": CONTACT, PHONE: AUTHOR})
+    await visit.asks(CARD | {"chats": [{"chat_type": USERNAME, "chat_id": PHONE}]})
+    await visit.asks({"user_id": "u", "contact": {"name": CONTACT, "phone": PHONE[3:]}})
+    await visit.asks({"user_id": "u", "chats": [{"chat_type": "vk", "username": USERNAME}]})
+    await visit.asks({"user_id": "u", "scope": "global", "max_age": PHONE})
+    for body in (f'{{"user": "{CONTACT} {PHONE}', f'["{PHONE}"]', CONTACT, PHONE * 6000):
+        await visit.sends("POST", "/links", SERVER_KEY, content=body)
+    await visit.fails(status=400, errors=("user_id must be a known user",))
+    await visit.fails(status=401)
+    await visit.fails(status=429, retry_after="60")
+    await visit.fails(status=500, body=f"{PHONE} {CONTACT} {ACCESS_TOKEN}")
+    await visit.fails(status=200, body=f'{{"data": {{"url": "{FOREIGN}"}}}}')
+    await visit.fails(status=200, body=f"<html>{PHONE} {CONTACT}")
+    await visit.fails(link=FOREIGN)
+    await visit.fails(dropped=True)
+    await visit.fails(delay_seconds=30)
+    await visit.sends("GET", "/health/live")
+    await visit.sends("GET", "/health/ready")
+    await visit.sends("GET", "/metrics")
+    await visit.sends("GET", "/docs")
+    await visit.sends("GET", f"/links?phone={PHONE}&token={WRONG}")
+    await visit.sends("PUT", f"/links?phone={PHONE}")
+    await visit.sends("DELETE", "/links?user_id=", SERVER_KEY)
+    await visit.sends("DELETE", f"/links?user={PHONE}")
+    await visit.sends("DELETE", "/links?user_id=crm-user-3")
+    return visit
+
+
+def found(secrets: set[str], text: str) -> list[str]:
+    return [secret for secret in secrets if secret in text]
+
+
+async def test_the_log_holds_nothing_that_was_entrusted_to_us(watched: Gateway, output: Output) -> None:
+    visit = await visited(watched)
+
+    output.flush()
+    log = output.written.getvalue().decode()
+
+    assert "link.issued" in log
+    assert "wazzup.called" in log
+    assert found(visit.secrets, log) == []
+
+
+async def test_the_store_holds_nothing_that_can_be_read(watched: Gateway, redis: Redis) -> None:
+    visit = await visited(watched)
+
+    stored = await everything_in(redis)
+
+    assert any(":links:link:" in name for name in stored)
+    assert any(":links:of:" in name for name in stored)
+    for name, value in stored.items():
+        assert found(visit.secrets | {"crm-user-1"}, name + value) == []
+
+
+async def test_the_metrics_hold_nothing_that_was_entrusted_to_us(watched: Gateway) -> None:
+    visit = await visited(watched)
+
+    metrics = (await watched.http.get("/metrics")).text
+
+    assert "wazzup_gateway_links_total" in metrics
+    assert found(visit.secrets | {"crm-user-1"}, metrics) == []
+
+
+async def test_no_error_repeats_what_was_sent_or_what_wazzup_said(watched: Gateway) -> None:
+    visit = await visited(watched)
+
+    assert {answer.status_code for answer in visit.errors} >= {400, 401, 403, 405, 413, 422, 502, 503, 504}
+    for answer in visit.errors:
+        said = f"{answer.text} {answer.headers}"
+        # A field that is not known is named by its pointer: that is the caller's own spelling, not a value.
+        assert found(visit.secrets - {PHONE}, said) == []
+        assert PHONE not in said.replace(f"#/{PHONE}", "")
+
+
+async def everything_in(redis: Redis) -> dict[str, str]:
+    """Every key with its value, whatever its type, as text."""
+    readers: dict[Any, Any] = {
+        b"string": redis.get,
+        b"zset": partial(redis.zrange, start=0, end=-1, withscores=True),
+        b"hash": redis.hgetall,
+        b"set": redis.smembers,
+        b"list": partial(redis.lrange, start=0, end=-1),
+        b"stream": redis.xrange,
+    }
+    names = [name async for name in redis.scan_iter("*")]
+    return {name.decode(): str(await readers[await redis.type(name)](name)) for name in names}
