@@ -12,6 +12,7 @@ Every key, its type and its life. `{account}` is the hash tag: all keys of an ac
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -124,7 +125,8 @@ class Store:
             return error
 
     async def rest(self) -> None:
-        """Ends what is still under way; nobody waits for it any more."""
+        """Ends what is still under way, and takes nothing more: a late command would open a connection that stays."""
+        self._down_until = math.inf
         for batches in self._sending:
             batches.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)

@@ -80,12 +80,14 @@ async def open_services(
             admin=_plain(settings.admin_api_keys),
             users=users,
         )
+        links = _links(settings, credential, store, ring, http, clock, telemetry)
+        stack.push_async_callback(links.issuer.rest)
         yield Services(
             clock=clock,
             telemetry=telemetry,
             store=store,
             auth=Authenticator([keys], ring, clock),
-            links={DEFAULT_ACCOUNT: _links(settings, credential, store, ring, http, clock, telemetry)},
+            links={DEFAULT_ACCOUNT: links},
         )
 
 

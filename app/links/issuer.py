@@ -147,6 +147,13 @@ class LinkIssuer:
         self.journal.note("link.forgotten", account=account, user_id=user_id)
         return forgotten
 
+    async def rest(self) -> None:
+        """Ends the questions that nobody waits for any more."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
     async def _issue(self, request: LinkRequest, max_age: timedelta | None) -> Issued:
         asked_at = self.clock.now()
         try:
