@@ -2,7 +2,6 @@
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from app.telemetry import learned
 
 # Verified user tokens are remembered: checking a signature costs more than the rest of a request. Bounded in number,
 # and in time, so that a key withdrawn from the CRM's JWKS is not trusted for the rest of a long token's life.
-REMEMBERED = 10_000
+REMEMBERED = 4096
 REMEMBERED_FOR = timedelta(minutes=5)
 
 RELAY_LIFETIME = timedelta(hours=12)
@@ -108,7 +107,7 @@ class Authenticator:
         self._ring = ring
         self._clock = clock
         self._relay_token = lru_cache(maxsize=1024)(self._signed_relay_token)
-        self._verified: OrderedDict[bytes, tuple[Caller, datetime]] = OrderedDict()
+        self._verified: dict[bytes, tuple[Caller, datetime]] = {}  # in the order of their coming
 
     async def identify(self, authorization: str | None) -> Caller:
         """The caller behind an `Authorization` header.
@@ -193,7 +192,7 @@ class Authenticator:
     def _remember(self, digest: bytes, caller: Caller, expires_at: datetime) -> None:
         self._verified[digest] = (caller, min(expires_at, self._clock.now() + REMEMBERED_FOR))
         if len(self._verified) > REMEMBERED:
-            self._verified.popitem(last=False)
+            del self._verified[next(iter(self._verified))]
 
 
 def _bearer(authorization: str | None) -> str:

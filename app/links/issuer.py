@@ -6,6 +6,7 @@ The law of this room: fast; it may forget; it never fails because of its memory.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -118,6 +119,7 @@ class LinkIssuer:
     clock: Clock
     journal: Journal
     _flights: dict[LinkRequest, asyncio.Task[tuple[Link, Outcome]]] = field(default_factory=dict, repr=False)
+    _keeping: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
     async def issue(self, request: LinkRequest, *, max_age: timedelta | None = None) -> Issued:
         """A link for `request`, no older than `max_age`.
@@ -148,7 +150,8 @@ class LinkIssuer:
         return forgotten
 
     async def rest(self) -> None:
-        """Ends the questions that nobody waits for any more."""
+        """Finishes what is to be remembered, and ends the questions that nobody waits for any more."""
+        await asyncio.gather(*self._keeping)
         flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()
@@ -220,7 +223,11 @@ class LinkIssuer:
             raise
         finally:
             renewing.cancel()
-        return link, Outcome.STORED if await _quietly(claim.keep(link)) else Outcome.MISSED
+        # Nobody waits for our memory: whoever asks meanwhile finds the claim, and then the link.
+        keeping = asyncio.create_task(_quietly(claim.keep(link)))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+        return link, Outcome.STORED
 
     async def _create(self, request: LinkRequest) -> Link:
         url = await self.wazzup.create_link(request)
@@ -234,10 +241,7 @@ def _newer_than(known: Link | None, asked_at: datetime, max_age: timedelta | Non
     return max(oldest, known.issued_at + timedelta(milliseconds=1)) if known else oldest
 
 
-async def _quietly(step: Awaitable[None]) -> bool:
-    """Whether `step` could be done. The link is worth more than its memory, and a claim lapses by itself."""
-    try:
+async def _quietly(step: Awaitable[None]) -> None:
+    """Does `step` if the store lets it. The link is worth more than its memory, and a claim lapses by itself."""
+    with suppress(StoreUnavailable):
         await step
-    except StoreUnavailable:
-        return False
-    return True
