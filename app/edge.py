@@ -6,7 +6,7 @@ problem document, with CORS headers and a request id.
 """
 
 import asyncio
-import os
+import random
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -240,7 +240,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def _names(scope: Scope) -> tuple[str, str]:
     """The request's id, and our span in the caller's trace (W3C Trace Context, level 1) or in a new one."""
-    chance = os.urandom(32).hex()
+    chance = f"{random.getrandbits(256):064x}"  # names, not secrets
     asked = header(scope, b"x-request-id")
     request_id = asked if _REQUEST_ID.fullmatch(asked) else chance[:16]
     known = _TRACEPARENT.fullmatch(header(scope, b"traceparent"))

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha1
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis, RedisCluster, Sentinel
@@ -33,8 +33,8 @@ from app.errors import StoreUnavailable
 PATIENCE = 0.5
 # Seconds. After a failure nobody else waits for the store in vain: it is asked again after this long.
 HOLD_OFF = 1.0
-# How many batches may be under way at once: the second keeps the wire busy while the first is read.
-BATCHES = 2
+# One batch at a time, and a connection for it; the other is for a retry that overlaps with the one it gives up.
+CONNECTIONS = 2
 
 Command = tuple[str | bytes | int, ...]
 
@@ -53,15 +53,16 @@ class Script:
 class Store:
     """Redis as this gateway uses it: scripts and commands that answer soon, or raise `StoreUnavailable`.
 
-    Commands that are asked for in the same moment travel together: for many small requests the way to Redis and back,
-    not Redis, is what costs.
+    Commands that come while others are under way travel together, next: for many small requests the way to Redis and
+    back, not Redis, is what costs.
     """
 
     def __init__(self, client: Redis | RedisCluster, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
-        self._sending: set[asyncio.Task[None]] = set()
+        self._loaded: set[Script] = set()
+        self._sender: asyncio.Task[None] | None = None
         self._down_until = 0.0
 
     async def run(self, script: Script, *, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
@@ -70,10 +71,13 @@ class Store:
         Raises:
             StoreUnavailable: no answer within half a second, or within a second after such a failure.
         """
-        try:
-            return await self.do("EVALSHA", script.sha, len(keys), *keys, *args)
-        except NoScriptError:
-            return await self.do("EVAL", script.text, len(keys), *keys, *args)
+        if script in self._loaded:
+            try:
+                return await self.do("EVALSHA", script.sha, len(keys), *keys, *args)
+            except NoScriptError:
+                self._loaded.clear()  # Redis was restarted, and knows none of them.
+        self._loaded.add(script)
+        return await self.do("EVAL", script.text, len(keys), *keys, *args)
 
     async def do(self, *command: str | bytes | int) -> Any:
         """The answer to one command.
@@ -87,8 +91,8 @@ class Store:
         encoded = [part.encode() if isinstance(part, str) else part for part in command[1:]]
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append(((command[0], *encoded), answer))
-        if len(self._sending) < BATCHES:
-            self._sending.add(asyncio.create_task(self._send()))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send())
         return await answer
 
     async def _send(self) -> None:
@@ -105,7 +109,7 @@ class Store:
             for (_, waiting), answer in zip(batch, answers, strict=True):
                 _settle(waiting, answer)
         # Here and not in a callback: who comes between our last look and a callback would wait for nobody.
-        self._sending.discard(cast(asyncio.Task[None], asyncio.current_task()))
+        self._sender = None
 
     async def _exchange(self, commands: list[Command]) -> Sequence[Any]:
         """One answer for each command; what Redis has against one command is that command's answer."""
@@ -127,9 +131,9 @@ class Store:
     async def rest(self) -> None:
         """Ends what is still under way, and takes nothing more: a late command would open a connection that stays."""
         self._down_until = math.inf
-        for batches in self._sending:
-            batches.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait([self._sender])
 
     async def unfitness(self) -> list[str]:
         """Why this store may lose what it was given, in sentences; empty when it keeps its promises.
@@ -207,7 +211,7 @@ def _client(url: str, stack: AsyncExitStack) -> Redis | RedisCluster:
         case "redis+cluster":
             client = RedisCluster.from_url(url.replace("redis+cluster", "redis", 1), **options)
         case _:
-            client = Redis.from_url(url, max_connections=BATCHES + 1, **options)
+            client = Redis.from_url(url, max_connections=CONNECTIONS, **options)
     stack.push_async_callback(client.aclose)
     return client
 
@@ -231,7 +235,7 @@ def _sentinel(url: str, options: dict[str, Any], stack: AsyncExitStack) -> Redis
         username=unquote(user) or None,
         password=unquote(password) or None,
         db=int(db or 0),
-        max_connections=BATCHES + 1,
+        max_connections=CONNECTIONS,
     )
     return client
 
