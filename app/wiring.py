@@ -29,8 +29,10 @@ from app.user_tokens import FixedKey, Jwks, JwtUserTokens, KeySource
 from app.wazzup.client import WazzupClient
 from app.wazzup.guard import own_end
 from app.wazzup.v2 import WazzupV2
+from app.wazzup.v3 import WazzupV3
 
 DEFAULT_ACCOUNT = "default"
+DIALECTS: dict[str, type[WazzupV2] | type[WazzupV3]] = {"v2": WazzupV2, "v3": WazzupV3}
 LONGEST_USER_ID = {"v2": 64, "v3": 200}
 
 
@@ -111,7 +113,7 @@ def _links(
     )
     vendor = (settings.wazzup_api, settings.base_url, ring.hashed(credential.get_secret_value().encode()))
     issuer = LinkIssuer(
-        wazzup=WazzupV2(client, settings.wazzup_link_hosts),
+        wazzup=DIALECTS[settings.wazzup_api](client, settings.wazzup_link_hosts),
         memory=RedisLinkCache(store, ring, clock, settings.link_rate_limit, vendor),
         lifetimes=Lifetimes(settings.link_cache_ttl_seconds, settings.link_cache_max_ttl_seconds),
         read_end=own_end,

@@ -136,17 +136,20 @@ async def _capped(response: httpx.Response) -> bytes:
 
 def _judged(answer: Answer, secret: str) -> Any:
     """The body of a good answer; everything else is one of our errors."""
-    if httpx.codes.is_success(answer.status):
-        if answer.body is None:
-            raise WazzupUnreadable("Wazzup answered with something that is not JSON.", vendor=VendorSaid(answer.status))
-        return answer.body
     said = vendor_said(answer.status, answer.body, secret)
     match answer.status:
+        case status if httpx.codes.is_success(status):
+            if answer.body is None:
+                raise WazzupUnreadable("Wazzup answered with something that is not JSON.", vendor=said)
+            if isinstance(answer.body, dict) and answer.body.get("error"):  # v3's way to say no
+                raise WazzupRefused("Wazzup refused the request; see wazzup.code.", vendor=said)
+            return answer.body
         case 400:
             raise WazzupRefused("Wazzup refused the request; see wazzup.errors.", vendor=said)
         case 401 | 403:
             raise WazzupForbidden(
-                "Wazzup refused the gateway's credentials. Operator: wazzup.code says why; check WAZZUP_ACCESS_TOKEN.",
+                "Wazzup refused the gateway's credentials. Operator: wazzup.code says why; "
+                "check WAZZUP_ACCESS_TOKEN (v2) or WAZZUP_API_KEY (v3).",
                 vendor=said,
             )
         case 429:
@@ -164,14 +167,23 @@ def _judged(answer: Answer, secret: str) -> Any:
 def vendor_said(status: int, body: Any, secret: str) -> VendorSaid:
     """What of an error answer is safe to pass on: known members, cut short, without our own credential."""
     fields = body if isinstance(body, dict) else {}
-    code = fields.get("code")
-    errors = fields.get("errors")
+    # v2 says {code, detail, errors}; v3 {error, description, data}, and on its iframe route {error: {code, …}}.
+    if isinstance(fields.get("error"), dict):
+        fields = fields["error"]
+    data = fields.get("data")
+    code = fields.get("code", fields.get("error"))
+    errors = fields.get("errors", data.get("fields") if isinstance(data, dict) else None)
     return VendorSaid(
         status=status,
         code=code if isinstance(code, str) and _CODE.fullmatch(code) else None,
-        detail=_quoted(fields.get("detail"), secret),
+        detail=_quoted(fields.get("detail", fields.get("description")), secret),
         errors=tuple(filter(None, (_quoted(one, secret) for one in errors[:50]))) if isinstance(errors, list) else (),
     )
+
+
+def sent(**fields: Any) -> dict[str, Any]:
+    """A body without what is empty: Wazzup refuses what it does not expect, and what is absent surprises nobody."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
 
 def _quoted(text: object, secret: str) -> str | None:

@@ -3,11 +3,13 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
+
+from app.errors import WazzupUnreadable
 
 LONGEST_LINK = 4096
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -42,6 +44,20 @@ def guarded(link: object, hosts: Sequence[str]) -> str:
     if scheme != "https" and host not in _LOOPBACK:
         raise ForeignLink("a link without https")
     return link
+
+
+def link_of(find: Callable[[], object], hosts: Sequence[str]) -> str:
+    """The link that `find` picks out of an answer, guarded.
+
+    Raises:
+        WazzupUnreadable: there is none, or none that we hand out.
+    """
+    try:
+        return guarded(find(), hosts)
+    except ForeignLink as error:
+        raise WazzupUnreadable(f"Wazzup's answer is not used: {error}.") from None
+    except (LookupError, TypeError):
+        raise WazzupUnreadable("Wazzup's answer is not used: there is no link in it.") from None
 
 
 def _fits(host: str, pattern: str) -> bool:

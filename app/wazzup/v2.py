@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import WazzupUnreadable
 from app.links.models import ActiveChat, Chat, LinkRequest
-from app.wazzup.client import WazzupClient
-from app.wazzup.guard import ForeignLink, guarded
+from app.wazzup.client import WazzupClient, sent
+from app.wazzup.guard import link_of
 
 
 @dataclass(frozen=True)
@@ -27,16 +26,12 @@ class WazzupV2:
             WazzupError: as `WazzupClient.post`; WazzupUnreadable also for a link that we do not hand out.
         """
         answer = await self.client.post("/v2/iframe-links/chats", link_question(request), operation="link")
-        try:
-            return guarded(answer["data"]["link"], self.link_hosts)
-        except (ForeignLink, KeyError, TypeError) as error:
-            reason = str(error) if isinstance(error, ForeignLink) else "no link in it"
-            raise WazzupUnreadable(f"Wazzup's answer is not used: {reason}.") from None
+        return link_of(lambda: answer["data"]["link"], self.link_hosts)
 
 
 def link_question(request: LinkRequest) -> dict[str, Any]:
     """The body of the link request."""
-    return _sent(
+    return sent(
         user_id=request.user_id,
         author_name=request.author_name,
         scope=request.scope,
@@ -48,12 +43,8 @@ def link_question(request: LinkRequest) -> dict[str, Any]:
 
 
 def _chat(chat: Chat) -> dict[str, Any]:
-    return _sent(contact_name=chat.contact_name, chat_type=chat.chat_type, chat_id=chat.chat_id, username=chat.username)
+    return sent(contact_name=chat.contact_name, chat_type=chat.chat_type, chat_id=chat.chat_id, username=chat.username)
 
 
 def _active(chat: ActiveChat) -> dict[str, Any]:
-    return _sent(channel_id=chat.channel_id, chat_type=chat.chat_type, chat_id=chat.chat_id, username=chat.username)
-
-
-def _sent(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, "", [])}
+    return sent(channel_id=chat.channel_id, chat_type=chat.chat_type, chat_id=chat.chat_id, username=chat.username)

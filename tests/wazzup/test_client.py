@@ -449,7 +449,8 @@ async def test_our_own_credential_is_in_no_repr(vendor: Vendor) -> None:
         {"code": "ÄÖÜ"},
         {"code": "_A"},
         {"code": ""},
-        {"error": {"code": "A"}},
+        {"error": {"code": {"code": "A"}}},
+        {"error": ["A"]},
         {"data": {"data": {"data": []}}},
     ],
 )
