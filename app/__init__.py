@@ -9,7 +9,7 @@ A map for the first visit. Feature rooms, thin doors, one wiring, ports beside t
                wazzup     speaks to Wazzup: the only room that knows the vendor's words
                simulator  a strict Wazzup of our own, for the demo and the tests; imports nothing of the gateway
     store      store (Redis)   embedded (a Valkey of our own)   sealing (what lies there is unreadable)
-    callers    auth   user_tokens
+    callers    auth   user_tokens   keepsake (what is made once and kept)
     floor      errors  clock  sealing  limits   know nothing of ours; telemetry tells what happened
 
 Start with `links/issuer.py`: it is what the gateway is for. `tests/stories/` tells the same as examples, and

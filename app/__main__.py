@@ -15,7 +15,7 @@ from app.clock import SystemClock
 from app.embedded import DataDirTaken, EmbeddedStoreFailed
 from app.main import VERSION, create_app
 from app.serving import PortTaken, listen, run, serve
-from app.settings import Misconfigured, Settings
+from app.settings import SECRET_LENGTH, Misconfigured, Settings
 from app.telemetry import configure
 
 log = structlog.get_logger()
@@ -36,6 +36,10 @@ def serve_command() -> None:
     settings.wazzup_credential()
     configure(level=settings.log_level, form=settings.log_format)
     app = create_app(settings)
+    if not settings.knows_a_caller:
+        log.warning("callers.missing", hint="Nobody may call: set API_KEYS, ADMIN_API_KEYS or a JWT_ variable.")
+    if settings.jwt_secret and len(settings.jwt_secret.get_secret_value()) < SECRET_LENGTH:
+        log.warning("secret.weak", hint=f"JWT_SECRET: use at least {SECRET_LENGTH} characters (RFC 7518, section 3.2).")
     with listen(settings.host, settings.port) as sock:
         port = sock.getsockname()[1]
         run(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from app.keepsake import kept
 from app.main import create_app
 from app.serving import PortTaken, Server, give_back_memory, listen, run, stop_on_signal
 from app.settings import Settings
@@ -50,7 +51,8 @@ def demo(*, port: int, data_dir: Path) -> None:
 async def _demo(front: socket.socket, back: socket.socket, data_dir: Path) -> None:
     gateway, wazzup = _url(front), _url(back)
     access_token = secrets.token_hex(16)
-    key = _kept_key(data_dir)
+    # Kept, so that a curl line from the shell's history still works tomorrow.
+    key = kept(data_dir / "api_key", lambda: f"demo_{secrets.token_hex(12)}")
     app = create_app(
         Settings.given(
             data_dir=data_dir,
@@ -80,13 +82,3 @@ def _beside(front: socket.socket) -> socket.socket:
 
 def _url(sock: socket.socket) -> str:
     return f"http://{HOST}:{sock.getsockname()[1]}"
-
-
-def _kept_key(data_dir: Path) -> str:
-    """Made once, so that a curl line from the shell's history still works tomorrow."""
-    path = data_dir / "api_key"
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(f"demo_{secrets.token_hex(12)}")
-    return path.read_text()

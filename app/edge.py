@@ -9,6 +9,7 @@ import asyncio
 import random
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.clock import Clock
-from app.errors import BodyTooLarge, BodyTooSlow, Forbidden, GatewayError
+from app.errors import BodyTooLarge, BodyTooSlow, Forbidden, GatewayError, Stopping
 from app.problems import problem_response
 from app.routes import JsonRoute, header
 from app.telemetry import Journal, begin
@@ -154,6 +155,12 @@ class Intake:
                 return  # The client hung up half-way: there is nobody to answer.
             scope["body"] = body
             await self.app(scope, _replay(body, receive), watched)
+        except asyncio.CancelledError:
+            # The server ends, and has waited as long as it may.
+            if not started:
+                stopping = Stopping("The gateway is being restarted. Try again.", retry_after=timedelta(seconds=1))
+                await problem_response(stopping, scope)(scope, receive, send)
+            raise
         except Exception as error:
             answer = error if isinstance(error, GatewayError) else GatewayError()
             if answer.status == GatewayError.status:

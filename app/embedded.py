@@ -19,6 +19,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from app.keepsake import kept
+
 # sockaddr_un holds 108 bytes on Linux, 104 on macOS, the closing zero included.
 _SOCKET_PATH_MAX = 103
 _ONCE = Retry(NoBackoff(), 0)
@@ -73,10 +75,7 @@ def _socket_path(home: Path) -> Path:
     if len(os.fsencode(path)) <= _SOCKET_PATH_MAX:
         return path
     # Remembered beside the data, so that the next owner finds an orphan's socket too.
-    note = home / "socket"
-    if not note.exists():
-        note.write_text(tempfile.mkdtemp(prefix="wazzup-gateway-"))
-    short = Path(note.read_text())
+    short = Path(kept(home / "socket", lambda: tempfile.mkdtemp(prefix="wazzup-gateway-")))
     short.mkdir(exist_ok=True, mode=0o700)
     return short / "valkey.sock"
 

@@ -16,6 +16,7 @@ A test keeps this drawing true:
     ├── ContentTypeUnknown        415 CONTENT_TYPE_UNSUPPORTED
     ├── Invalid                   422 VALIDATION_FAILED
     ├── RateLimited               429 RATE_LIMITED
+    ├── Stopping                  503 GATEWAY_STOPPING
     ├── StoreUnavailable          503 STORE_UNAVAILABLE
     ├── KeysUnavailable           503 JWKS_UNAVAILABLE
     └── WazzupError               502 WAZZUP_ERROR
@@ -166,6 +167,12 @@ class RateLimited(GatewayError):
     """This user asked too often."""
 
     status, code, title = 429, "RATE_LIMITED", "Too Many Requests"
+
+
+class Stopping(GatewayError):
+    """The gateway was asked to end, and this request took longer than it may wait."""
+
+    status, code, title = 503, "GATEWAY_STOPPING", "Gateway Stopping"
 
 
 class StoreUnavailable(GatewayError):

@@ -79,4 +79,7 @@ async def _store_reasons(store: Store) -> list[str]:
         await store.probe("ready")
         return await store.unfitness()
     except StoreUnavailable:
-        return ["The store does not answer, or cannot be written. Check REDIS_URL and Redis itself."]
+        return [
+            "The store does not answer, or cannot be written. Check REDIS_URL and Redis itself; "
+            "without REDIS_URL restart the gateway, which runs the store."
+        ]

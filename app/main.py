@@ -140,7 +140,8 @@ def _translated(error: HTTPException, path: str) -> GatewayError:
 
 def _methods_of(path: str) -> set[str]:
     """All of them: Starlette names only those of the first route that has the path."""
-    return {method for route in _routes() if route.path_regex.match(path) for method in route.methods or ()}
+    ours = {method for route in _routes() if route.path_regex.match(path) for method in route.methods or ()}
+    return ours or {"GET", "HEAD"}  # FastAPI's own pages
 
 
 def _routes() -> list[APIRoute]:

@@ -1,6 +1,7 @@
 """How an error looks on the wire: RFC 9457 `application/problem+json`, with Wazzup's own members kept beside."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from starlette.types import Scope
 
 from app.errors import Fault, GatewayError, VendorSaid
 
+MOST_FAULTS: Final = 50
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -32,7 +34,7 @@ def problem(error: GatewayError, scope: Scope) -> dict[str, Any]:
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
-        "instance": scope["path"],
+        "instance": quote(scope["path"], safe="/~:@!$&'()*+,;="),
         "code": error.code,
         "method": scope["method"],
         "errors": [{"detail": fault.detail, "pointer": fault.pointer} for fault in error.faults],
@@ -48,8 +50,8 @@ def _vendor(said: VendorSaid) -> dict[str, Any]:
 
 
 def faults(found: Iterable[ErrorDetails]) -> list[Fault]:
-    """Pydantic's findings as ours."""
-    return [Fault(_sentence(one), pointer(*one["loc"])) for one in found]
+    """Pydantic's findings as ours; as many as a reader can use."""
+    return [Fault(_sentence(one), pointer(*one["loc"])) for one in islice(found, MOST_FAULTS)]
 
 
 def pointer(*parts: str | int) -> str:

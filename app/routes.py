@@ -22,7 +22,15 @@ async def identify(request: Request) -> Caller:
     return await auth.identify(header(request.scope, b"authorization"))
 
 
+async def identify_admin(request: Request) -> Caller:
+    """The caller of this request, who must be an admin: asked before anything else is looked at."""
+    caller = await identify(request)
+    caller.must_be_admin()
+    return caller
+
+
 Identified = Annotated[Caller, Depends(identify)]
+Admin = Annotated[Caller, Depends(identify_admin)]
 
 Body = TypeVar("Body", bound=BaseModel)
 

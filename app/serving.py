@@ -6,8 +6,8 @@ Ctrl-C no new connection is accepted, requests under way are answered, and the p
 
 import asyncio
 import ctypes
+import errno
 import gc
-import os
 import signal
 import socket
 import sys
@@ -38,9 +38,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise PortTaken(f"Cannot listen on {host}:{port}: {error.strerror}. Check HOST and PORT.") from None
         raise PortTaken(
-            f"Cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). "
-            f"Stop what listens there, or choose another port, for example PORT={port + 1}."
+            f"{host}:{port} is taken. Stop what listens there, or choose another port: PORT={port % 65535 + 1}."
         ) from None
 
 

@@ -78,9 +78,13 @@ def _base_url(value: str) -> str:
 
 
 def _store_url(value: str) -> str:
-    known = {"redis", "rediss", "redis+sentinel", "redis+cluster", "unix"}
-    if urlsplit(value).scheme not in known:
+    parts = urlsplit(value)
+    if parts.scheme not in {"redis", "rediss", "redis+sentinel", "redis+cluster", "unix"}:
         raise ValueError("write redis://, rediss://, redis+sentinel:// or redis+cluster://")
+    if parts.scheme != "unix":
+        ports = [host.rpartition(":")[2] for host in parts.netloc.rpartition("@")[2].split(",") if ":" in host]
+        if not parts.netloc or not all(port.isdecimal() or port.endswith("]") for port in ports):
+            raise ValueError("write host:port behind the //, for example redis://localhost:6379/0")
     return value
 
 
@@ -156,6 +160,11 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if any(len(secret.get_secret_value()) < SECRET_LENGTH for secret in self.secret_key):
             raise ValueError(f"SECRET_KEY: each secret needs at least {SECRET_LENGTH} characters")
+        keys = [key.get_secret_value() for key in (*self.api_keys, *self.admin_api_keys)]
+        if len(set(keys)) < len(keys):
+            raise ValueError("API_KEYS, ADMIN_API_KEYS: each key once; one key cannot be both")
+        if not all(key.isascii() for key in keys):
+            raise ValueError("API_KEYS, ADMIN_API_KEYS: plain ASCII, since a header carries nothing else safely")
         if self.redis_url and not self.secret_key:
             raise ValueError("SECRET_KEY: required with REDIS_URL, so that every replica can open what one sealed")
         if sum(bool(way) for way in (self.jwt_secret, self.jwt_public_key, self.jwt_jwks_url)) > 1:
@@ -168,6 +177,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where Wazzup is asked."""
         return self.wazzup_base_url or BASE_URLS[self.wazzup_api]
+
+    @property
+    def knows_a_caller(self) -> bool:
+        """Whether anybody at all may call."""
+        return bool(self.api_keys or self.admin_api_keys or self.jwt_secret or self.jwt_public_key or self.jwt_jwks_url)
 
     def wazzup_credential(self) -> SecretStr:
         """What authorises the calls to Wazzup.

@@ -28,6 +28,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from app.clock import Clock
 from app.errors import StoreUnavailable
+from app.telemetry import Journal
 
 # Seconds. Long enough for a store that is busy, short enough that a link is never a second late because of it.
 PATIENCE = 0.5
@@ -57,9 +58,11 @@ class Store:
     back, not Redis, is what costs.
     """
 
-    def __init__(self, client: Redis | RedisCluster, clock: Clock) -> None:
+    def __init__(self, client: Redis | RedisCluster, clock: Clock, journal: Journal | None = None) -> None:
         self._client = client
         self._clock = clock
+        self._journal = journal
+        self._failing = False
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
         self._loaded: set[Script] = set()
         self._sender: asyncio.Task[None] | None = None
@@ -103,13 +106,26 @@ class Store:
                     answers = await self._exchange([command for command, _ in batch])
             except Exception as error:  # whatever it is: who waits must be told
                 self._down_until = self._clock.monotonic() + HOLD_OFF
+                self._tell(error)
                 # Those who came meanwhile would only wait as long, and as much in vain.
                 batch, self._waiting = batch + self._waiting, []
                 answers = [error] * len(batch)
+            else:
+                self._tell(None)
             for (_, waiting), answer in zip(batch, answers, strict=True):
                 _settle(waiting, answer)
         # Here and not in a callback: who comes between our last look and a callback would wait for nobody.
         self._sender = None
+
+    def _tell(self, error: Exception | None) -> None:
+        """Once when it fails, and once when it is back."""
+        if self._failing == (error is not None):
+            return
+        self._failing = error is not None
+        if self._journal and error:
+            self._journal.trouble("store.failed", error)
+        elif self._journal:
+            self._journal.note("store.recovered")
 
     async def _exchange(self, commands: list[Command]) -> Sequence[Any]:
         """One answer for each command; what Redis has against one command is that command's answer."""
@@ -184,13 +200,13 @@ def _unavailable() -> StoreUnavailable:
 
 
 @asynccontextmanager
-async def connected(url: str, clock: Clock) -> AsyncIterator[Store]:
+async def connected(url: str, clock: Clock, journal: Journal | None = None) -> AsyncIterator[Store]:
     """The store behind `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`.
 
     Connections are opened when first needed: a gateway starts, and gives links, without its store.
     """
     async with AsyncExitStack() as stack:
-        store = Store(_client(url, stack), clock)
+        store = Store(_client(url, stack), clock, journal)
         stack.push_async_callback(store.rest)
         yield store
 

@@ -33,8 +33,8 @@ FIELDS = frozenset({
     "event", "level", "timestamp",                                # every line
     "request_id", "traceparent", "account", "caller", "user_id",  # whose
     "method", "route", "status", "duration_ms", "code",           # a request
-    "outcome", "scope", "chats",                                  # a link
-    "operation", "hint",                                          # a call that others answer
+    "outcome", "scope", "chats", "links",                         # a link
+    "operation", "vendor_status", "vendor_code", "hint",          # a call that others answer
     "version", "host", "port",                                    # the process
     "logger", "error", "fields",                                  # trouble
 })  # fmt: skip

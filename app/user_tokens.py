@@ -74,7 +74,9 @@ class FixedKey:
     @classmethod
     def secret(cls, secret: str) -> "FixedKey":
         """A secret shared with the CRM."""
-        return cls(OctKey.import_key(secret), ("HS256",))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # told at the start, in our own words
+            return cls(OctKey.import_key(secret), ("HS256",))
 
     @classmethod
     def pem(cls, pem: str) -> "FixedKey":
@@ -117,7 +119,9 @@ class Jwks:
         Raises:
             KeysUnavailable: the JWKS was never read, and cannot be read now.
         """
-        if self._is_stale() or self._known(kid) is None:
+        known = self._known(kid)
+        # While one request fetches, the others go on with what is known.
+        if known is None or (self._is_stale() and not self._fetching.locked()):
             await self._refresh(kid)
         return self._known(kid)
 
@@ -229,12 +233,12 @@ def _decoded(token: str, key: Key, algorithms: Sequence[str]) -> dict[str, Any]:
 
 
 def _claims(claims: dict[str, Any], now: datetime) -> UserClaims:
-    user_id, name, expiry = claims["sub"], claims.get("name"), claims.get("exp")
+    user_id, name, expiry = claims["sub"].strip(), claims.get("name"), claims.get("exp")
     if isinstance(expiry, bool) or not (
         isinstance(expiry, int) or (isinstance(expiry, float) and math.isfinite(expiry))
     ):
         raise CallerUnknown("The user token is not valid: exp is missing or not a number.")
-    if not user_id.strip() or _CONTROLS.search(user_id):
+    if not user_id or _CONTROLS.search(user_id):
         raise CallerUnknown("The user token is not valid: sub must be the CRM user's id.")
     if expiry <= now.timestamp():
         raise TokenExpired("The user token expired. Ask the CRM for a new one.")

@@ -1,11 +1,9 @@
 """The one place where everything is put together; what is opened here is closed here, by the same line."""
 
-import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import httpx
@@ -15,6 +13,7 @@ from pydantic import SecretStr
 from app.auth import Authenticator, Keys, UserTokens
 from app.clock import Clock, SystemClock
 from app.embedded import embedded_valkey
+from app.keepsake import kept
 from app.links.api import AccountLinks
 from app.links.cache import RedisLinkCache
 from app.links.contacts import known_country
@@ -64,6 +63,7 @@ async def open_services(
     """
     clock = clock or SystemClock()
     credential = settings.wazzup_credential()
+    ring = KeyRing.of(_secrets(settings))
     async with (
         AsyncExitStack() as stack,
         httpx.AsyncClient(transport=transport or _transport(), timeout=None, trust_env=False) as http,  # noqa: S113 - each caller brings its own time-out, for a whole call
@@ -73,8 +73,7 @@ async def open_services(
             if settings.redis_url
             else await stack.enter_async_context(embedded_valkey(settings.data_dir))
         )
-        store = await stack.enter_async_context(connected(url, clock))
-        ring = KeyRing.of(_secrets(settings))
+        store = await stack.enter_async_context(connected(url, clock, telemetry))
         users = _user_tokens(settings, http, clock, telemetry)
         keys = Keys.of(
             DEFAULT_ACCOUNT,
@@ -165,21 +164,12 @@ def _transport() -> httpx.AsyncBaseTransport:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    return _plain(settings.secret_key) or [_generated_secret(settings.data_dir)]
-
-
-def _generated_secret(data_dir: Path) -> str:
-    """A secret made once and kept in `DATA_DIR`, readable by its owner only."""
-    path = data_dir / "secret_key"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    if settings.secret_key:
+        return _plain(settings.secret_key)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(handle, "w") as file:
-        secret = secrets.token_urlsafe(32)
-        file.write(secret)
-    return secret
+        return [kept(settings.data_dir / "secret_key", lambda: secrets.token_urlsafe(32))]
+    except OSError as error:
+        raise Misconfigured([f"DATA_DIR: {settings.data_dir} cannot be written ({error.strerror})"]) from None
 
 
 def _plain(values: tuple[SecretStr, ...]) -> list[str]:

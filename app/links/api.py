@@ -16,10 +16,12 @@ from app.contract import LINK_ANSWER_EXAMPLE, LINK_EXAMPLES, LINK_HEADERS, NEEDS
 from app.errors import (
     BodyNotJson,
     BodyTooLarge,
+    BodyTooSlow,
     CallerUnknown,
     ContentTypeUnknown,
     CredentialMissing,
     Forbidden,
+    GatewayError,
     Invalid,
     KeysUnavailable,
     OtherUser,
@@ -36,7 +38,7 @@ from app.errors import (
 from app.links.issuer import Issued, LinkIssuer, Outcome
 from app.links.models import Chat, LinkAnswer, LinkQuestion
 from app.links.question import Asker, Manners, Settled, named_user, settle
-from app.routes import Identified, JsonRoute, header
+from app.routes import Admin, Identified, JsonRoute
 
 # Both are the vendor's word: without the first no voice messages, without the second no copying.
 IFRAME_ALLOW = "microphone *; clipboard-write *"
@@ -78,7 +80,8 @@ class Services(Protocol):
             "content": {"application/json": {"example": LINK_ANSWER_EXAMPLE}},
         },
         **problems(
-            BodyNotJson, *_UNKNOWN, Forbidden, OtherUser, BodyTooLarge, ContentTypeUnknown, Invalid, RateLimited,
+            GatewayError, BodyNotJson, BodyTooSlow,
+            *_UNKNOWN, Forbidden, OtherUser, BodyTooLarge, ContentTypeUnknown, Invalid, RateLimited,
             WazzupRefused, WazzupForbidden, WazzupUnavailable, WazzupUnreadable, WazzupBusy, WazzupTimeout,
         ),
     },
@@ -108,15 +111,14 @@ async def create_link(question: LinkQuestion, caller: Identified, request: Reque
     openapi_extra=NEEDS_ADMIN,
 )
 async def forget_links(
-    user_id: Annotated[str, Query(min_length=1, max_length=256, examples=["crm-user-1"])],
-    caller: Identified,
+    user_id: Annotated[str, Query(min_length=1, max_length=256, pattern=r"\S", examples=["crm-user-1"])],
+    caller: Admin,
     request: Request,
 ) -> Response:
     """Forgets every remembered link of a CRM user, so that the next question gets a new one.
 
     Links that were already handed out stay valid until Wazzup ends them.
     """
-    caller.must_be_admin()
     services: Services = request.app.state.services
     await services.links[caller.account].issuer.forget(caller.account, user_id.strip())
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
@@ -130,7 +132,8 @@ def _asker(caller: Caller, question: LinkQuestion) -> Asker:
 
 
 def _max_age(question: LinkQuestion, request: Request) -> timedelta | None:
-    if "no-cache" in header(request.scope, b"cache-control").lower():
+    directives = b",".join(value for name, value in request.scope["headers"] if name == b"cache-control").lower()
+    if directives and b"no-cache" in (directive.strip() for directive in directives.split(b",")):
         return timedelta(0)
     return None if question.max_age is None else timedelta(seconds=min(question.max_age, _OLDEST))
 

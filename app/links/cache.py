@@ -23,6 +23,8 @@ from app.store import Script, Store
 
 # How long a claim outlives a holder that died. A living one renews it three times in this span.
 LEASE = timedelta(seconds=3)
+# How long a claim stands among its user's names. No question to Wazzup takes as long.
+LONGEST_CLAIM = timedelta(minutes=2)
 
 
 # One round trip for a hit: counts the request, and looks. The window starts with its first request.
@@ -40,21 +42,29 @@ return {{used, left, redis.call('GET', KEYS[2])}}
 """)
 
 
-# A value starts with the millisecond of its issue, so that this script can tell whether it is new enough. The same
-# instant stands inside the seal, and only that one is believed.
+# A value starts with the millisecond of its issue, so that this script can tell whether it is new enough; the same
+# instant stands inside the seal, and only that one is believed. A claim stands among its user's names, so that it is
+# forgotten with them: see _KEEP. Asked once more by a client that lost the answer, it is granted once more.
 _CLAIM = Script("""
 local value = redis.call('GET', KEYS[1])
 if value and tonumber(string.sub(value, 1, 13)) >= tonumber(ARGV[3]) then return value end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
-return 0
+local holder = redis.call('GET', KEYS[2])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+redis.call('ZADD', KEYS[3], ARGV[4] + ARGV[5], KEYS[2])
+if redis.call('PTTL', KEYS[3]) < tonumber(ARGV[5]) then redis.call('PEXPIRE', KEYS[3], ARGV[5]) end
+return 1
 """)
 
+# Without its claim a link is not kept: its lease ended, or its user was forgotten while Wazzup was asked.
 _KEEP = Script("""
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[4])
 redis.call('ZADD', KEYS[3], ARGV[4] + ARGV[3], KEYS[1])
 if redis.call('PTTL', KEYS[3]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[3], ARGV[3]) end
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+redis.call('ZREM', KEYS[3], KEYS[2])
+redis.call('DEL', KEYS[2])
 """)
 
 _RENEW = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end")
@@ -64,7 +74,10 @@ _RELEASE = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL
 _FORGET = Script("""
 local names = redis.call('ZRANGE', KEYS[1], 0, -1)
 local forgotten = 0
-for _, name in ipairs(names) do forgotten = forgotten + redis.call('DEL', name) end
+for _, name in ipairs(names) do
+  local gone = redis.call('DEL', name)
+  if not string.find(name, ':links:lock:', 1, true) then forgotten = forgotten + gone end
+end
 redis.call('DEL', KEYS[1])
 return forgotten
 """)
@@ -93,14 +106,19 @@ class RedisLinkCache:
         link_key = self._link_key(request)
         lock_key = link_key.replace(":link:", ":lock:")
         token = secrets.token_hex(8)
+        of_key = _key(request.account, "of", self.ring.hashed(request.user_id.encode()))
         answer = await self.store.run(
-            _CLAIM, keys=(link_key, lock_key), args=(token, _milliseconds(LEASE), _instant(not_before))
+            _CLAIM,
+            keys=(link_key, lock_key, of_key),
+            args=(
+                *(token, _milliseconds(LEASE), _instant(not_before)),
+                *(_instant(self.clock.now()), _milliseconds(LONGEST_CLAIM)),
+            ),
         )
         if isinstance(answer, bytes) and (link := self._opened(answer, link_key)):
             return link
         if answer == 0:
             return None
-        of_key = _key(request.account, "of", self.ring.hashed(request.user_id.encode()))
         return RedisClaim(self, link_key, lock_key, of_key, token)
 
     async def forget(self, account: str, user_id: str) -> int:

@@ -155,7 +155,7 @@ def _given(contact: Contact) -> Iterator[tuple[str, str]]:
         ("telegram", contact.telegram),
         *((field, getattr(contact, field)) for field in _NAMED_AFTER_THEIR_CHAT),
     ]
-    return ((field, raw) for field, raw in fields if raw is not None)
+    return ((field, raw) for field, raw in fields if raw)
 
 
 def _opened(

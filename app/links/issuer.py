@@ -146,16 +146,16 @@ class LinkIssuer:
             StoreUnavailable: nobody knows whether they are forgotten.
         """
         forgotten = await self.memory.forget(account, user_id)
-        self.journal.note("link.forgotten", account=account, user_id=user_id)
+        self.journal.note("link.forgotten", account=account, user_id=user_id, links=forgotten)
         return forgotten
 
     async def rest(self) -> None:
         """Finishes what is to be remembered, and ends the questions that nobody waits for any more."""
-        await asyncio.gather(*self._keeping)
         flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
+        await asyncio.gather(*self._keeping)
 
     async def _issue(self, request: LinkRequest, max_age: timedelta | None) -> Issued:
         asked_at = self.clock.now()
@@ -182,15 +182,15 @@ class LinkIssuer:
         return Issued(link, Outcome.REQUESTED if known else outcome, quota)
 
     async def _shared(self, request: LinkRequest, not_before: datetime) -> tuple[Link, Outcome]:
-        flight = self._flights.get(request)
-        if flight is None:
-            flight = asyncio.create_task(self._ask(request, not_before))
-            self._flights[request] = flight
-            flight.add_done_callback(partial(self._landed, request))
-            return await asyncio.shield(flight)
         # Shielded: whoever goes away takes nobody's answer along.
-        link, _ = await asyncio.shield(flight)
-        return link, Outcome.COLLAPSED
+        while flight := self._flights.get(request):
+            link, _ = await asyncio.shield(flight)
+            if link.issued_at >= not_before:
+                return link, Outcome.COLLAPSED
+        flight = asyncio.create_task(self._ask(request, not_before))
+        self._flights[request] = flight
+        flight.add_done_callback(partial(self._landed, request))
+        return await asyncio.shield(flight)
 
     def _landed(self, request: LinkRequest, flight: asyncio.Task[tuple[Link, Outcome]]) -> None:
         del self._flights[request]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import httpx
@@ -24,7 +24,7 @@ from app.errors import (
     WazzupUnavailable,
     WazzupUnreadable,
 )
-from app.telemetry import Journal
+from app.telemetry import Journal, where
 
 ATTEMPTS = 2
 # Seconds, drawn evenly, before the second attempt: replicas that failed together shall not come back together.
@@ -35,8 +35,12 @@ LONGEST_RETRY_AFTER = timedelta(minutes=10)
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 400, 401, 403, 429, 500
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
+_PRIVATE = re.compile(r"https?://\S+|\+?\d(?:[\s().-]?\d){6,}")
 _LONGEST_QUOTE = 500
 _DIGITS = 6
+
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ class WazzupClient:
     def __repr__(self) -> str:
         return f"WazzupClient({self.base_url!r}, account={self.account!r})"
 
-    async def post(self, path: str, question: Any, *, operation: str) -> Any:
-        """The JSON that Wazzup answers with a 2xx.
+    async def post(self, path: str, question: Any, *, operation: str, read: Callable[[Any], Read]) -> Read:
+        """What `read` finds in the JSON that Wazzup answers with a 2xx.
 
         Raises:
             WazzupRefused: 400, the question is wrong.
@@ -75,26 +79,25 @@ class WazzupClient:
             WazzupUnavailable: 5xx, or no connection.
         """
         started = self.clock.monotonic()
-        outcome = "answered"
+        told: dict[str, Any] = {"outcome": "cancelled"}
         try:
             async with asyncio.timeout(self.patience.total_seconds()) as budget:
-                return await self._persistently(path, orjson.dumps(question), budget)
+                found = read(await self._persistently(path, orjson.dumps(question), budget))
         except TimeoutError:
-            outcome = WazzupTimeout.code.lower()
+            told = {"outcome": WazzupTimeout.code.lower(), "hint": "WAZZUP_TIMEOUT_SECONDS"}
             raise WazzupTimeout(
                 f"Wazzup did not answer within {self.patience.total_seconds():g} seconds. Try again."
             ) from None
         except WazzupError as error:
-            outcome = error.code.lower()
+            told = {"outcome": error.code.lower()} | _why(error)
             raise
+        else:
+            told = {"outcome": "answered"}
+            return found
         finally:
             taken = (self.clock.monotonic() - started) * 1000
             self.journal.note(
-                "wazzup.called",
-                account=self.account,
-                operation=operation,
-                outcome=outcome,
-                duration_ms=round(taken, 2),
+                "wazzup.called", account=self.account, operation=operation, duration_ms=round(taken, 2), **told
             )
 
     async def _persistently(self, path: str, question: bytes, budget: asyncio.Timeout) -> Any:
@@ -106,6 +109,8 @@ class WazzupClient:
             except WazzupUnavailable as error:
                 pause = max(random.uniform(*PAUSE), _seconds(error.retry_after))  # noqa: S311 - spreads, hides nothing
                 if attempt == ATTEMPTS or not self._fits(pause, budget):
+                    if isinstance(error, WazzupBusy) and error.retry_after is None:
+                        error.retry_after = DEFAULT_RETRY_AFTER
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
@@ -156,7 +161,7 @@ def _judged(answer: Answer, secret: str) -> Any:
             raise WazzupBusy(
                 "Wazzup asks for fewer requests. Wait as long as Retry-After says.",
                 vendor=said,
-                retry_after=DEFAULT_RETRY_AFTER if answer.retry_after is None else answer.retry_after,
+                retry_after=answer.retry_after,
             )
         case status if status >= _SERVER_ERROR:
             raise WazzupUnavailable("Wazzup failed. Try again soon.", vendor=said, retry_after=answer.retry_after)
@@ -186,8 +191,15 @@ def sent(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
 
+def _why(error: WazzupError) -> dict[str, Any]:
+    """What an operator needs to know of a failure: the vendor's words for it, or where the connection broke."""
+    said = {"vendor_status": error.vendor.status, "vendor_code": error.vendor.code} if error.vendor else {}
+    return {**said, "hint": error.detail, **({"error": where(error.__cause__)} if error.__cause__ else {})}
+
+
 def _quoted(text: object, secret: str) -> str | None:
-    return text.replace(secret, "***")[:_LONGEST_QUOTE] if isinstance(text, str) else None
+    """The vendor's words without what may not be passed on: our credential, links, and whatever looks like a number."""
+    return _PRIVATE.sub("***", text.replace(secret, "***"))[:_LONGEST_QUOTE] if isinstance(text, str) else None
 
 
 def _json(body: bytes) -> Any:

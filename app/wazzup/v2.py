@@ -25,8 +25,12 @@ class WazzupV2:
         Raises:
             WazzupError: as `WazzupClient.post`; WazzupUnreadable also for a link that we do not hand out.
         """
-        answer = await self.client.post("/v2/iframe-links/chats", link_question(request), operation="link")
-        return link_of(lambda: answer["data"]["link"], self.link_hosts)
+        return await self.client.post(
+            "/v2/iframe-links/chats",
+            link_question(request),
+            operation="link",
+            read=lambda answer: link_of(lambda: answer["data"]["link"], self.link_hosts),
+        )
 
 
 def link_question(request: LinkRequest) -> dict[str, Any]:

@@ -691,3 +691,23 @@ async def test_the_edge_lets_what_is_not_http_pass() -> None:
     await RequestLog(Intake(app, journal=journal), journal=journal, clock=Clock())({"type": "lifespan"}, None, None)  # type: ignore[arg-type]  # nothing is received or sent
 
     assert seen == ["lifespan"]
+
+
+async def test_a_request_that_outlasts_the_gateways_end_is_told_to_come_again(output: Output) -> None:
+    """The server waits a while, then cancels: the page gets a problem, not a broken connection."""
+    asked = asyncio.Event()
+
+    async def never_ready(_request: Request) -> Response:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    sent: list[Message] = []
+    request = asyncio.create_task(call(edged([Route("/", never_ready, methods=["POST"])]), [BODY_END], sent))
+    await asked.wait()
+
+    request.cancel()
+    await asyncio.wait([request])
+
+    assert sent[0]["status"] == 503
+    assert b"GATEWAY_STOPPING" in sent[1]["body"]

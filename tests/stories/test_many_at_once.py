@@ -129,3 +129,15 @@ async def test_only_an_admin_makes_it_forget(gateway: Gateway) -> None:
     answer: httpx.Response = await gateway.forget("crm-user-1", key=SERVER_KEY)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+
+
+async def test_a_link_that_was_being_made_while_its_user_was_forgotten_is_not_kept(gateway: Gateway) -> None:
+    """Else the next page would get a link from before the admin's word."""
+    gateway.wazzup.faults.add(Fault(on="links", delay_seconds=0.2))
+    being_made = asyncio.create_task(gateway.link())
+    await wait_until(lambda: gateway.questions == 1)
+
+    await gateway.forget("crm-user-1")
+    await being_made
+
+    assert (await gateway.link()).json()["cached"] is False

@@ -45,7 +45,7 @@ async def hasty(redis_url: str, clock: Clock) -> AsyncIterator[Gateway]:
         (Fault(on="links", status=404, body=RAW), 502, "WAZZUP_UNREADABLE", (404, None)),
         (Fault(on="links", status=301, body=RAW), 502, "WAZZUP_UNREADABLE", (301, None)),
         (Fault(on="links", status=429, retry_after="7"), 503, "WAZZUP_BUSY", (429, "TOO_MANY_REQUESTS")),
-        (Fault(on="links", status=429, body=""), 503, "WAZZUP_BUSY", (429, None)),
+        (Fault(on="links", status=429, body="", times=None), 503, "WAZZUP_BUSY", (429, None)),
         (Fault(**FOR_EVER, status=500), 502, "WAZZUP_UNAVAILABLE", (500, "INTERNAL_SERVER_ERROR")),
         (Fault(**FOR_EVER, status=503, body=f"<html>{RAW}"), 502, "WAZZUP_UNAVAILABLE", (503, None)),
         (Fault(**FOR_EVER, status=500, body=""), 502, "WAZZUP_UNAVAILABLE", (500, None)),
@@ -119,7 +119,7 @@ async def test_a_wrong_credential_of_the_gateway_itself_is_found_out(redis_url: 
 async def test_a_page_is_told_when_a_busy_wazzup_can_be_asked_again(
     hasty: Gateway, told: str | None, asked: str
 ) -> None:
-    hasty.wazzup.faults.add(Fault(on="links", status=429, retry_after=told))
+    hasty.wazzup.faults.add(Fault(on="links", status=429, retry_after=told, times=None))
 
     answer = await hasty.link()
 

@@ -51,6 +51,10 @@ class Notes:
         self.told.append((what, facts | ({"error": error} if error else {})))
 
 
+def as_it_is(answer: Any) -> Any:
+    return answer
+
+
 class Drip(httpx.AsyncByteStream):
     """A body that arrives byte by byte and never ends."""
 
@@ -93,7 +97,9 @@ class Vendor:
         self.route.mock(side_effect=answer)
 
     async def asked(self, *, patience: float = PATIENCE) -> Any:
-        return await self.client(patience=patience).post("/v2/iframe-links/chats", {"a": "é"}, operation="link")
+        return await self.client(patience=patience).post(
+            "/v2/iframe-links/chats", {"a": "é"}, operation="link", read=as_it_is
+        )
 
     @property
     def attempts(self) -> int:
@@ -419,7 +425,7 @@ async def test_our_own_credential_is_no_code(vendor: Vendor) -> None:
     vendor.answers(problem(401, SECRET.upper()), problem(401, SECRET))
 
     with pytest.raises(WazzupForbidden) as caught:
-        await shouted.post("/v2/iframe-links/chats", {}, operation="link")
+        await shouted.post("/v2/iframe-links/chats", {}, operation="link", read=as_it_is)
 
     assert caught.value.vendor is not None
     assert caught.value.vendor.code is None
@@ -591,14 +597,14 @@ def saying(raw: bytes) -> Speaks:
 
 async def test_a_good_answer_arrives_over_a_real_connection() -> None:
     async with listening(saying(GOOD)) as client:
-        assert await client.post("/", {}, operation="link") == {"data": 12}
+        assert await client.post("/", {}, operation="link", read=as_it_is) == {"data": 12}
 
 
 @pytest.mark.parametrize("raw", NOT_HTTP.values(), ids=NOT_HTTP.keys())
 async def test_whatever_speaks_no_http_is_one_of_our_errors(raw: bytes) -> None:
     async with listening(saying(raw)) as client:
         with pytest.raises(WazzupError):
-            await client.post("/", {}, operation="link")
+            await client.post("/", {}, operation="link", read=as_it_is)
 
 
 async def test_a_connection_that_is_reset_is_one_of_our_errors() -> None:
@@ -608,7 +614,7 @@ async def test_a_connection_that_is_reset_is_one_of_our_errors() -> None:
 
     async with listening(resets) as client:
         with pytest.raises(WazzupUnavailable):
-            await client.post("/", {}, operation="link")
+            await client.post("/", {}, operation="link", read=as_it_is)
 
 
 async def test_a_port_where_nobody_listens_is_one_of_our_errors() -> None:
@@ -618,7 +624,7 @@ async def test_a_port_where_nobody_listens_is_one_of_our_errors() -> None:
     async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=None) as http:
         nobody = Vendor(http, respx.Route()).client(base_url=client.base_url)
         with pytest.raises(WazzupUnavailable):
-            await nobody.post("/", {}, operation="link")
+            await nobody.post("/", {}, operation="link", read=as_it_is)
 
 
 async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
@@ -630,5 +636,5 @@ async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
 
     async with listening(waits, patience=0.1) as client:
         with pytest.raises(WazzupTimeout):
-            await client.post("/", {}, operation="link")
+            await client.post("/", {}, operation="link", read=as_it_is)
         await asyncio.wait_for(silent.wait(), 2)
