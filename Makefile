@@ -47,7 +47,8 @@ clean:  ## Remove what the other commands made, the demo's data included
 
 $(VENV)/python: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and was not found. Install it, or name it: make run PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is " + v)'
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Name a Python 3.11 or newer: make run PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is " + v + ". Another one: make run PYTHON=/path/to/python3")'
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) …"
 	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@touch $@

@@ -18,6 +18,8 @@ from app.serving import PortTaken, listen, run, serve
 from app.settings import SECRET_LENGTH, Misconfigured, Settings
 from app.telemetry import configure
 
+WEAK_KEY = 16
+
 log = structlog.get_logger()
 
 cli = typer.Typer(
@@ -38,6 +40,8 @@ def serve_command() -> None:
     app = create_app(settings)
     if not settings.knows_a_caller:
         log.warning("callers.missing", hint="Nobody may call: set API_KEYS, ADMIN_API_KEYS or a JWT_ variable.")
+    if any(len(key.get_secret_value()) < WEAK_KEY for key in (*settings.api_keys, *settings.admin_api_keys)):
+        log.warning("secret.weak", hint=f"API_KEYS, ADMIN_API_KEYS: use at least {WEAK_KEY} random characters.")
     if settings.jwt_secret and len(settings.jwt_secret.get_secret_value()) < SECRET_LENGTH:
         log.warning("secret.weak", hint=f"JWT_SECRET: use at least {SECRET_LENGTH} characters (RFC 7518, section 3.2).")
     with listen(settings.host, settings.port) as sock:

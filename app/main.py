@@ -31,8 +31,7 @@ VERSION = "0.1.0"
 ROUTERS = (links.router, health.router)
 
 DESCRIPTION = """
-Stands between a CRM and Wazzup: holds the Wazzup credentials, gives CRM pages the link of the chat window, and carries
-what happens in that window back to the CRM's servers.
+Stands between a CRM and Wazzup: holds the Wazzup credentials, and gives CRM pages the link of the chat window.
 
 Every error is `application/problem+json` (RFC 9457) with a stable `code`.
 """
@@ -57,7 +56,7 @@ def create_app(
         origins=settings.allowed_origins,
         title="Wazzup Gateway",
         version=VERSION,
-        summary="Chat links for CRM pages, and the chat window's events for CRM servers.",
+        summary="Chat links for CRM pages.",
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=lifespan,

@@ -92,7 +92,7 @@ async def create_link(question: LinkQuestion, caller: Identified, request: Reque
 
     With chats, or with a contact, it opens that card; without, all chats of the user. Equal questions get the same link
     for some minutes; `max_age` or `Cache-Control: no-cache` asks for a newer one. `expires_in` says when to come again.
-    The link is a credential. `relay` is what the page needs to post the window's events.
+    The link is a credential. `relay` is what a page will need to post the window's events.
     """
     services: Services = request.app.state.services
     links = services.links[caller.account]
