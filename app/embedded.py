@@ -45,7 +45,10 @@ async def embedded_valkey(data_dir: Path) -> AsyncIterator[str]:
         EmbeddedStoreFailed: the server did not start.
     """
     home = data_dir.resolve() / "store"
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise EmbeddedStoreFailed(f"DATA_DIR: {data_dir} cannot be written ({error.strerror}).") from None
     with _owned(home / "owner.lock", data_dir):
         socket = _socket_path(home)
         await _end_orphan(socket)

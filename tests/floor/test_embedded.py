@@ -167,3 +167,11 @@ async def test_a_store_that_cannot_start_says_where_its_log_is(tmp_path: Path) -
 
     with pytest.raises(EmbeddedStoreFailed, match=r"valkey\.log"):
         await embedded_valkey(tmp_path).__aenter__()
+
+
+async def test_a_directory_that_cannot_be_written_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(EmbeddedStoreFailed, match=r"DATA_DIR: .* cannot be written"):
+        async with embedded_valkey(tmp_path / "file" / "data"):
+            pass
