@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -20,5 +21,10 @@ def kept(path: Path, make: Callable[[], str]) -> str:
             file.write(make())
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        # Whoever comes first wins, also when two processes start at once: both go on with the same text.
+        if path.exists() and not path.read_text():
+            path.unlink(missing_ok=True)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text()

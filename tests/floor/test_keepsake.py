@@ -23,3 +23,13 @@ def test_an_empty_one_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "secret").touch()
 
     assert kept(tmp_path / "secret", lambda: "first") == "first"
+
+
+def test_who_makes_it_at_the_same_time_goes_on_with_the_one_that_is_kept(tmp_path: Path) -> None:
+    """Two gateways that start together must not seal with different secrets."""
+
+    def overtaken() -> str:
+        return kept(tmp_path / "secret", lambda: "theirs") and "ours"
+
+    assert kept(tmp_path / "secret", overtaken) == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]

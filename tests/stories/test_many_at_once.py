@@ -141,3 +141,17 @@ async def test_a_link_that_was_being_made_while_its_user_was_forgotten_is_not_ke
     await being_made
 
     assert (await gateway.link()).json()["cached"] is False
+
+
+async def test_no_cache_is_heard_wherever_it_stands(gateway: Gateway) -> None:
+    """A proxy may add a Cache-Control header of its own before the page's."""
+    await gateway.link()
+    both = [
+        ("Authorization", f"Bearer {SERVER_KEY}"),
+        ("Cache-Control", "max-age=5"),
+        ("Cache-Control", "private, No-Cache"),
+    ]
+
+    answer = await gateway.http.post("/links", json=CARD, headers=both)
+
+    assert answer.headers["cache-status"] == "wazzup-gateway; fwd=request"

@@ -100,3 +100,14 @@ async def test_the_keys_of_the_two_apis_are_not_taken_for_each_other(redis_url: 
         answer = await gateway.link()
 
         assert (answer.status_code, answer.json()["code"]) == (502, "WAZZUP_FORBIDDEN")
+
+
+async def test_private_words_of_the_vendor_are_masked(redis_url: str) -> None:
+    """An error may quote what was asked; a link or a phone number in it goes no further."""
+    said = '{"error": "BAD", "description": "37111234567 at https://app.wazzup24.com/x?token=t is wrong"}'
+    async with running(redis_url, wazzup=simulated(api_keys=frozenset({API_KEY})), **V3) as gateway:
+        gateway.wazzup.faults.add(Fault(on="links", status=400, body=said))
+
+        answer = await gateway.link()
+
+        assert answer.json()["wazzup"]["detail"] == "*** at *** is wrong"
