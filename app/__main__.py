@@ -1,4 +1,4 @@
-"""The commands: `python -m app serve | demo | token | openapi`."""
+"""The commands: `python -m app serve | demo | doctor | token | openapi`."""
 
 import sys
 from datetime import timedelta
@@ -11,14 +11,18 @@ import typer
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from app.accounts import DEFAULT, Account
+from app.accounts_file import named
 from app.clock import SystemClock
+from app.configured import doubts
+from app.doctor import Wish, doctor
 from app.embedded import DataDirTaken, EmbeddedStoreFailed
+from app.examination import User
 from app.main import VERSION, create_app
 from app.serving import PortTaken, listen, run, serve
-from app.settings import SECRET_LENGTH, Misconfigured, Settings
+from app.settings import Settings
 from app.telemetry import configure
-
-WEAK_KEY = 16
+from app.variables import Misconfigured
 
 log = structlog.get_logger()
 
@@ -35,25 +39,36 @@ cli = typer.Typer(
 def serve_command() -> None:
     """Serve the gateway, configured from the environment (and .env, if there is one)."""
     settings = _settings()
-    settings.wazzup_credential()
+    accounts = settings.accounts()
+    for account in accounts.values():
+        account.wazzup_way()
     configure(level=settings.log_level, form=settings.log_format)
     app = create_app(settings)
-    if not settings.knows_a_caller:
-        log.warning("callers.missing", hint="Nobody may call: set API_KEYS, ADMIN_API_KEYS or a JWT_ variable.")
-    if any(len(key.get_secret_value()) < WEAK_KEY for key in (*settings.api_keys, *settings.admin_api_keys)):
-        log.warning("secret.weak", hint=f"API_KEYS, ADMIN_API_KEYS: use at least {WEAK_KEY} random characters.")
-    if settings.jwt_secret and len(settings.jwt_secret.get_secret_value()) < SECRET_LENGTH:
-        log.warning("secret.weak", hint=f"JWT_SECRET: use at least {SECRET_LENGTH} characters (RFC 7518, section 3.2).")
+    for name, account in accounts.items():
+        _warn_of(name, account)
+    if settings.unheard:
+        hint = f"{', '.join(settings.unheard)}: no account inherits this. Write it into its table in ACCOUNTS_FILE."
+        log.warning("variables.unheard", hint=hint)
     with listen(settings.host, settings.port) as sock:
         port = sock.getsockname()[1]
         run(
             serve(
                 app,
                 sock,
+                reread=app.reread if settings.accounts_file else _nothing_to_reread,
                 ready=lambda: log.info("gateway.started", version=VERSION, host=settings.host, port=port),
             )
         )
     log.info("gateway.stopped")
+
+
+def _warn_of(name: str, account: Account) -> None:
+    for what, hint in doubts(account):
+        log.warning(what, account=name, hint=named(name, hint))
+
+
+def _nothing_to_reread() -> None:
+    log.info("accounts.unchanged", hint="ACCOUNTS_FILE is not set, so there is nothing to read again.")
 
 
 @cli.command("demo")
@@ -66,20 +81,38 @@ def demo_command() -> None:
     demo(port=settings.port, data_dir=settings.data_dir / "demo")
 
 
+@cli.command("doctor")
+def doctor_command(
+    user: Annotated[str | None, typer.Option(help="CRM user id: asks for a link for this user too.")] = None,
+    name: Annotated[str | None, typer.Option(help="The user's name, by which Wazzup is told of the user.")] = None,
+    account: Annotated[str | None, typer.Option(help="Look at this account only; by default at all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for machines.")] = False,
+) -> None:
+    """Check configuration, store and Wazzup; say what is wrong, and which variable mends it. Exit 1 if anything is."""
+    wish = Wish(account=account, user=User(user, name) if user is not None else None)
+    if not doctor(Path(".env"), wish, as_json=as_json):
+        raise typer.Exit(1)
+
+
 @cli.command("token")
 def token_command(
     user: Annotated[str, typer.Option(help="CRM user id: the token speaks for this user only.")],
     name: Annotated[str | None, typer.Option(help="The user's name, shown to contacts as the sender.")] = None,
     hours: Annotated[float, typer.Option(help="Valid for so many hours.", min=0.01, max=24 * 365)] = 1,
+    account: Annotated[str, typer.Option(help="The account that the user belongs to.")] = DEFAULT,
 ) -> None:
     """Print a user token, signed with JWT_SECRET, for trying things out. In production the CRM signs them."""
-    settings = _settings()
-    if settings.jwt_secret is None:
-        raise Misconfigured(["JWT_SECRET: not set. With JWT_PUBLIC_KEY or JWT_JWKS_URL only the CRM can sign tokens"])
+    accounts = _settings().accounts()
+    if account not in accounts:
+        raise Misconfigured([f"--account: there is none of this name. These are served: {', '.join(accounts)}"])
+    chosen = accounts[account]
+    if chosen.jwt_secret is None:
+        hint = "JWT_SECRET: not set. With JWT_PUBLIC_KEY or JWT_JWKS_URL only the CRM can sign tokens"
+        raise Misconfigured([named(account, hint)])
     now = SystemClock().now()
-    claims = {"sub": user, "aud": settings.jwt_audience, "iat": now, "exp": now + timedelta(hours=hours)}
-    optional = {"name": name, "iss": settings.jwt_issuer}
-    key = OctKey.import_key(settings.jwt_secret.get_secret_value())
+    claims = {"sub": user, "aud": chosen.jwt_audience, "iat": now, "exp": now + timedelta(hours=hours)}
+    optional = {"name": name, "iss": chosen.jwt_issuer}
+    key = OctKey.import_key(chosen.jwt_secret.get_secret_value())
     typer.echo(jwt.encode({"alg": "HS256"}, claims | {k: v for k, v in optional.items() if v}, key))
 
 

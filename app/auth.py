@@ -13,7 +13,15 @@ from typing import Protocol
 import orjson
 
 from app.clock import Clock
-from app.errors import CallerUnknown, CredentialMissing, Forbidden, OtherUser, TokenExpired
+from app.errors import (
+    CallerUnknown,
+    CredentialMissing,
+    Forbidden,
+    GatewayError,
+    KeysUnavailable,
+    OtherUser,
+    TokenExpired,
+)
 from app.sealing import KeyRing
 from app.telemetry import learned
 
@@ -55,6 +63,11 @@ class Caller:
         if self.role is Role.RELAY:
             raise Forbidden("A relay token only posts events. Ask for links with a user token or a server key.")
 
+    def may_tell_deals(self) -> None:
+        """Raises `Forbidden` for tokens: who sees a deal is for the CRM's back end to say, not for a page."""
+        if self.role not in {Role.SERVER, Role.ADMIN}:
+            raise Forbidden("Deals are told by the CRM's back end: send a server key (API_KEYS).")
+
     def may_speak_for(self, user_id: str) -> None:
         """Raises `OtherUser` when a token's caller names another user."""
         if self.user_id is not None and self.user_id != user_id:
@@ -71,8 +84,9 @@ class UserClaims:
 
 
 class UserTokens(Protocol):
-    """Verifies the CRM's user tokens, or raises `CallerUnknown`."""
+    """Verifies the CRM's user tokens, or raises `CallerUnknown`. Without its key at hand, it must be fetched."""
 
+    def has_key_for(self, token: str) -> bool: ...
     async def verify(self, token: str) -> UserClaims: ...
 
 
@@ -116,7 +130,7 @@ class Authenticator:
             CredentialMissing: there is none.
             TokenExpired: it was good once.
             CallerUnknown: it is none of ours.
-            KeysUnavailable: the CRM's JWKS cannot be read, so nobody knows.
+            KeysUnavailable: a CRM's JWKS cannot be read, so nobody knows.
         """
         caller = await self._caller(_bearer(authorization))
         learned(account=caller.account, caller=caller.role.value)
@@ -166,19 +180,25 @@ class Authenticator:
         return Caller(account, Role.RELAY, user_id)
 
     async def _by_user_token(self, credential: str, digest: bytes) -> Caller:
-        refused = CallerUnknown("The credential is neither a key nor a user token of this gateway.")
-        for keys in self._keys:
-            if keys.users is None:
-                continue
+        refused: GatewayError = CallerUnknown("The credential is neither a key nor a user token of this gateway.")
+        for account, users in self._verifiers(credential):
             try:
-                claims = await keys.users.verify(credential)
-            except CallerUnknown as error:
-                refused = error
+                claims = await users.verify(credential)
+            except TokenExpired:
+                raise  # Proven to be this account's: no other one would take it.
+            except (CallerUnknown, KeysUnavailable) as error:
+                # While one account's keys cannot be read, nobody knows whether the token is that account's.
+                refused = refused if isinstance(refused, KeysUnavailable) else error
                 continue
-            caller = Caller(keys.account, Role.USER, claims.user_id, claims.name)
+            caller = Caller(account, Role.USER, claims.user_id, claims.name)
             self._remember(digest, caller, claims.expires_at)
             return caller
         raise refused
+
+    def _verifiers(self, token: str) -> list[tuple[str, UserTokens]]:
+        """Who may know the token, first those who need not fetch a key: no account waits for the JWKS of another."""
+        found = [(keys.account, keys.users) for keys in self._keys if keys.users]
+        return sorted(found, key=lambda one: not one[1].has_key_for(token)) if len(found) > 1 else found
 
     def _remembered(self, digest: bytes) -> Caller | None:
         known = self._verified.get(digest)

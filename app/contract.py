@@ -8,7 +8,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
     "serverKey": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A server key (`API_KEYS`): links and events for any user of its account.",
+        "description": "A server key (`API_KEYS`): links and events for any user of its account, and deals.",
     },
     "adminKey": {
         "type": "http",
@@ -25,6 +25,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
 }
 
 NEEDS_CALLER: dict[str, Any] = {"security": [{"serverKey": []}, {"adminKey": []}, {"userToken": []}]}
+NEEDS_SERVER: dict[str, Any] = {"security": [{"serverKey": []}, {"adminKey": []}]}
 NEEDS_ADMIN: dict[str, Any] = {"security": [{"adminKey": []}]}
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -141,3 +142,36 @@ LINK_ANSWER_EXAMPLE: dict[str, Any] = {
     "warnings": [],
     "relay": {"url": "/events", "token": "wgr_…", "expires_at": "2026-11-22T22:00:00Z"},
 }
+
+DEALS_EXAMPLES: dict[str, Any] = {
+    "a new deal and its contact": {
+        "value": {
+            "contacts": [
+                {
+                    "id": "C-5",
+                    "user_id": "crm-user-1",
+                    "name": "Anthony Stone",
+                    "phone": "+37111234567",
+                    "url": "https://crm.example/c/5",
+                }
+            ],
+            "deals": [
+                {
+                    "id": "D-77",
+                    "user_id": "crm-user-1",
+                    "name": "Chairs",
+                    "url": "https://crm.example/d/77",
+                    "contact_ids": ["C-5"],
+                    "closed": False,
+                }
+            ],
+        }
+    },
+    "a deal that was closed": {
+        "value": {
+            "deals": [{"id": "D-77", "user_id": "crm-user-1", "name": "Chairs", "contact_ids": ["C-5"], "closed": True}]
+        }
+    },
+}
+
+DEALS_ANSWER_EXAMPLE: dict[str, Any] = {"contacts": 1, "deals": 1}

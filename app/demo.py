@@ -5,6 +5,7 @@ Only on 127.0.0.1, and only when asked for by `python -m app demo`: `serve` neve
 
 import asyncio
 import secrets
+import signal
 import socket
 from pathlib import Path
 
@@ -65,7 +66,8 @@ async def _demo(front: socket.socket, back: socket.socket, data_dir: Path) -> No
     )
     simulator = create_simulator(public_url=wazzup, options=Options(access_tokens=frozenset({access_token})))
     servers = Server(app), Server(simulator)
-    stop_on_signal(*servers)
+    # With its terminal, the demo ends in order too, and its store with it.
+    stop_on_signal(*servers, signals=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     async with app.router.lifespan_context(app):
         give_back_memory()
         typer.echo(BANNER.format(gateway=gateway, wazzup=wazzup, key=key, question=QUESTION))

@@ -8,9 +8,11 @@ problem document, with CORS headers and a request id.
 import asyncio
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Protocol
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -21,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.clock import Clock
 from app.errors import BodyTooLarge, BodyTooSlow, Forbidden, GatewayError, Stopping
 from app.problems import problem_response
-from app.routes import JsonRoute, header
+from app.routes import JsonRoute, header, services_for
 from app.telemetry import Journal, begin
 
 BODY_CAP = 64 * 1024
@@ -43,6 +45,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 _ORIGIN = b"origin"
 _VARY = (b"vary", b"Origin")
+_EXPOSED = (b"access-control-expose-headers", ", ".join(EXPOSED).encode())
 
 
 class RequestLog:
@@ -85,17 +88,21 @@ class RequestLog:
             )
 
 
-class Cors(CORSMiddleware):
-    """Starlette's CORS for exact origins; what it refuses is a problem document like every other error."""
+class Services(Protocol):
+    """What this door needs of the wiring: who may read the answers of an account, and under None of any."""
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
-        super().__init__(
-            app,
-            allow_origins=origins,
-            allow_methods=("GET", "POST", "PATCH", "DELETE"),
-            allow_headers=ACCEPTED,
-            expose_headers=EXPOSED,
-        )
+    origins: Mapping[str | None, AbstractSet[str]]
+
+
+class Cors:
+    """CORS for exact origins: an answer is read by the pages of the account whose answer it is, and no others.
+
+    A preflight names no account, since browsers send it without credentials, and neither does a caller whom nobody
+    knows: there the pages of every account are welcome.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI call."""
@@ -103,22 +110,37 @@ class Cors(CORSMiddleware):
             await self.app(scope, receive, send)
         elif scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method"):
             await self._preflight(scope)(scope, receive, send)
-        elif header(scope, _ORIGIN):
-            await super().__call__(scope, receive, send)
+        elif origin := header(scope, _ORIGIN):
+            await self.app(scope, receive, _readable(scope, origin, send))
         else:
             await self.app(scope, receive, _varying(send))
 
     def _preflight(self, scope: Scope) -> Response:
-        headers = Headers(scope=scope)
-        answer = self.preflight_response(headers) if header(scope, _ORIGIN) else None
+        services: Services = services_for(scope)
+        # Starlette knows how browsers ask; what it refuses is a problem document like every other error.
+        cors = CORSMiddleware(self.app, services.origins[None], ("GET", "POST", "PATCH", "DELETE"), ACCEPTED)
+        answer = cors.preflight_response(Headers(scope=scope)) if header(scope, _ORIGIN) else None
         if answer and answer.status_code == HTTPStatus.OK:
             return answer
         problem = problem_response(
             Forbidden("This origin, method or header is not allowed. The operator names origins in ALLOWED_ORIGINS."),
             scope,
         )
-        problem.headers["Vary"] = self.preflight_headers["Vary"]
+        problem.headers["Vary"] = cors.preflight_headers["Vary"]
         return problem
+
+
+def _readable(scope: Scope, origin: str, send: Send) -> Send:
+    services: Services = services_for(scope)
+
+    async def readable(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"].append(_VARY)
+            if origin in services.origins.get(scope.get("account"), ()):
+                message["headers"] += [(b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED]
+        await send(message)
+
+    return readable
 
 
 def _varying(send: Send) -> Send:

@@ -54,9 +54,14 @@ async def embedded_valkey(data_dir: Path) -> AsyncIterator[str]:
         await _end_orphan(socket)
         server = await _start(home, socket)
         try:
-            yield f"unix://{quote(str(socket))}"
+            yield _url(socket)
         finally:
             await _stop(server)
+
+
+def running_valkey(data_dir: Path) -> str:
+    """The `unix://` URL of the server that the owner of `data_dir` runs."""
+    return _url(_socket_path(data_dir.resolve() / "store"))
 
 
 @contextmanager
@@ -81,6 +86,10 @@ def _socket_path(home: Path) -> Path:
     short = Path(kept(home / "socket", lambda: tempfile.mkdtemp(prefix="wazzup-gateway-")))
     short.mkdir(exist_ok=True, mode=0o700)
     return short / "valkey.sock"
+
+
+def _url(socket: Path) -> str:
+    return f"unix://{quote(str(socket))}"
 
 
 async def _end_orphan(socket: Path) -> None:

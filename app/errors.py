@@ -10,8 +10,14 @@ A test keeps this drawing true:
     ├── Forbidden                 403 FORBIDDEN
     │   └── OtherUser             403 OTHER_USER
     ├── RouteUnknown              404 NOT_FOUND
+    │   ├── WebhookUnknown        404 WEBHOOK_NOT_FOUND
+    │   ├── EventUnknown          404 EVENT_NOT_FOUND
+    │   └── DeliveryUnknown       404 DELIVERY_NOT_FOUND
     ├── MethodUnknown             405 METHOD_NOT_ALLOWED
     ├── BodyTooSlow               408 BODY_TOO_SLOW
+    ├── Conflict                  409 CONFLICT
+    │   ├── WebhooksExhausted     409 WEBHOOKS_EXHAUSTED
+    │   └── WebhookDisabled       409 WEBHOOK_DISABLED
     ├── BodyTooLarge              413 BODY_TOO_LARGE
     ├── ContentTypeUnknown        415 CONTENT_TYPE_UNSUPPORTED
     ├── Invalid                   422 VALIDATION_FAILED
@@ -21,10 +27,13 @@ A test keeps this drawing true:
     ├── KeysUnavailable           503 JWKS_UNAVAILABLE
     └── WazzupError               502 WAZZUP_ERROR
         ├── WazzupRefused         422 WAZZUP_REFUSED
+        │   └── UserUnknown       422 WAZZUP_USER_UNKNOWN
         ├── WazzupForbidden       502 WAZZUP_FORBIDDEN
         └── WazzupUnavailable     502 WAZZUP_UNAVAILABLE
             ├── WazzupUnreadable  502 WAZZUP_UNREADABLE
             ├── WazzupBusy        503 WAZZUP_BUSY
+            │   └── BudgetSpent   503 WAZZUP_BUDGET_SPENT
+            ├── CircuitOpen       503 WAZZUP_CIRCUIT_OPEN
             └── WazzupTimeout     504 WAZZUP_TIMEOUT
 """
 
@@ -133,6 +142,24 @@ class RouteUnknown(GatewayError):
     status, code, title = 404, "NOT_FOUND", "Not Found"
 
 
+class WebhookUnknown(RouteUnknown):
+    """No webhook of this account has this id."""
+
+    code, title = "WEBHOOK_NOT_FOUND", "Webhook Not Found"
+
+
+class EventUnknown(RouteUnknown):
+    """No event of this account has this id, or it is older than events are kept."""
+
+    code, title = "EVENT_NOT_FOUND", "Event Not Found"
+
+
+class DeliveryUnknown(RouteUnknown):
+    """No delivery of this account has this id, or it is older than deliveries are kept."""
+
+    code, title = "DELIVERY_NOT_FOUND", "Delivery Not Found"
+
+
 class MethodUnknown(GatewayError):
     """The path exists, the method does not."""
 
@@ -143,6 +170,24 @@ class BodyTooSlow(GatewayError):
     """The body did not arrive in time."""
 
     status, code, title = 408, "BODY_TOO_SLOW", "Body Too Slow"
+
+
+class Conflict(GatewayError):
+    """What is asked for does not go together with how things are."""
+
+    status, code, title = 409, "CONFLICT", "Conflict"
+
+
+class WebhooksExhausted(Conflict):
+    """The account has as many webhooks as it may."""
+
+    code, title = "WEBHOOKS_EXHAUSTED", "Too Many Webhooks"
+
+
+class WebhookDisabled(Conflict):
+    """The webhook is disabled: enable it first."""
+
+    code, title = "WEBHOOK_DISABLED", "Webhook Disabled"
 
 
 class BodyTooLarge(GatewayError):
@@ -199,6 +244,12 @@ class WazzupRefused(WazzupError):
     status, code, title = 422, "WAZZUP_REFUSED", "Wazzup Refused The Request"
 
 
+class UserUnknown(WazzupRefused):
+    """Wazzup does not know the CRM user. The operator can let the gateway introduce users: WAZZUP_SYNC_USERS."""
+
+    code, title = "WAZZUP_USER_UNKNOWN", "User Unknown At Wazzup"
+
+
 class WazzupForbidden(WazzupError):
     """Wazzup refuses the gateway's credentials: only the operator can mend it."""
 
@@ -218,9 +269,21 @@ class WazzupUnreadable(WazzupUnavailable):
 
 
 class WazzupBusy(WazzupUnavailable):
-    """Wazzup, or our share of it, has had enough for now."""
+    """Wazzup asks for fewer requests."""
 
     status, code, title = 503, "WAZZUP_BUSY", "Wazzup Busy"
+
+
+class BudgetSpent(WazzupBusy):
+    """The calls of WAZZUP_RATE_LIMIT are spent for now, and others wait longer."""
+
+    code, title = "WAZZUP_BUDGET_SPENT", "Wazzup Budget Spent"
+
+
+class CircuitOpen(WazzupUnavailable):
+    """Wazzup keeps failing, so it is left alone for some seconds."""
+
+    status, code, title = 503, "WAZZUP_CIRCUIT_OPEN", "Wazzup Left Alone"
 
 
 class WazzupTimeout(WazzupUnavailable):

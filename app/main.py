@@ -1,6 +1,6 @@
 """The HTTP door: `create_app` puts routers, middleware and error rendering around the services."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from app import health
 from app.clock import Clock, SystemClock
 from app.contract import PROBLEM_SCHEMA, SECURITY_SCHEMES
+from app.deals import api as deals
 from app.edge import Cors, Express, Intake, RequestLog
 from app.errors import GatewayError, Invalid, MethodUnknown, RouteUnknown
 from app.links import api as links
@@ -25,13 +26,15 @@ from app.problems import faults, problem_response
 from app.routes import JsonRoute
 from app.settings import Settings
 from app.telemetry import Telemetry
-from app.wiring import open_services
+from app.variables import Misconfigured
+from app.wiring import House, open_services
 
 VERSION = "0.1.0"
-ROUTERS = (links.router, health.router)
+ROUTERS = (links.router, deals.router, health.router)
 
 DESCRIPTION = """
-Stands between a CRM and Wazzup: holds the Wazzup credentials, and gives CRM pages the link of the chat window.
+Stands between a CRM and Wazzup: holds the Wazzup credentials, gives CRM pages the link of the chat
+window, and tells Wazzup of the deals that a CRM made there.
 
 Every error is `application/problem+json` (RFC 9457) with a stable `code`.
 """
@@ -39,21 +42,20 @@ Every error is `application/problem+json` (RFC 9457) with a stable `code`.
 
 def create_app(
     settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
-) -> FastAPI:
+) -> "Gateway":
     """The gateway as an ASGI application. Its services open and close with its lifespan."""
     telemetry = Telemetry()
     clock = clock or SystemClock()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings, telemetry, clock=clock, transport=transport) as services:
-            app.state.services = services
+        async with open_services(settings, telemetry, clock=clock, transport=transport) as house:
+            app.state.house, app.state.services = house, house.services
             yield
 
     app = Gateway(
         telemetry=telemetry,
         clock=clock,
-        origins=settings.allowed_origins,
         title="Wazzup Gateway",
         version=VERSION,
         summary="Chat links for CRM pages.",
@@ -64,6 +66,7 @@ def create_app(
         redirect_slashes=False,
         openapi_tags=[
             {"name": "links", "description": "The link of a chat window."},
+            {"name": "deals", "description": "What a CRM made of the window's events, for Wazzup's Deals list."},
             {"name": "operations", "description": "For the operator's machines."},
         ],
     )
@@ -76,8 +79,8 @@ def create_app(
 class Gateway(FastAPI):
     """FastAPI behind our own edge: its handlers see a request only when the edge cannot answer it."""
 
-    def __init__(self, *, telemetry: Telemetry, clock: Clock, origins: Sequence[str], **options: Any) -> None:
-        self._edge = telemetry, clock, origins
+    def __init__(self, *, telemetry: Telemetry, clock: Clock, **options: Any) -> None:
+        self._edge = telemetry, clock
         # FastAPI's own spans would carry what our log must not.
         off: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
         super().__init__(telemetry=off, **options)
@@ -85,9 +88,20 @@ class Gateway(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The whole way in, outside last."""
-        telemetry, clock, origins = self._edge
+        telemetry, clock = self._edge
         express = Express(super().build_middleware_stack(), routes=_fixed_json_routes())
-        return RequestLog(Cors(Intake(express, journal=telemetry), origins), journal=telemetry, clock=clock)
+        return RequestLog(Cors(Intake(express, journal=telemetry)), journal=telemetry, clock=clock)
+
+    def reread(self) -> None:
+        """Follows `ACCOUNTS_FILE`. Requests under way end as they began; a file that is broken changes nothing."""
+        telemetry, _ = self._edge
+        house: House = self.state.house
+        try:
+            self.state.services = house.reread()
+        except Misconfigured as refused:
+            telemetry.trouble("accounts.refused", hint=str(refused))
+        else:
+            telemetry.note("accounts.reread", accounts=len(house.services.links))
 
 
 def _fixed_json_routes() -> dict[tuple[str, str], JsonRoute]:

@@ -16,10 +16,20 @@ from app.errors import BodyNotJson, ContentTypeUnknown, Invalid
 from app.problems import faults
 
 
+def services_for(scope: Scope) -> Any:
+    """The services as they were when this request first needed them: a re-read changes nothing for it."""
+    pinned = scope.get("services")
+    if pinned is None:
+        pinned = scope["services"] = scope["app"].state.services
+    return pinned
+
+
 async def identify(request: Request) -> Caller:
     """The caller of this request."""
-    auth: Authenticator = request.app.state.services.auth
-    return await auth.identify(header(request.scope, b"authorization"))
+    auth: Authenticator = services_for(request.scope).auth
+    caller = await auth.identify(header(request.scope, b"authorization"))
+    request.scope["account"] = caller.account  # for the edge: whose answer this is
+    return caller
 
 
 async def identify_admin(request: Request) -> Caller:

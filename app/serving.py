@@ -11,7 +11,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,17 +70,26 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(app: FastAPI, sock: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serves `app` on `sock` until a signal asks to stop."""
+async def serve(
+    app: FastAPI, sock: socket.socket, *, reread: Callable[[], None], ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serves `app` on `sock` until a signal asks to stop. SIGHUP calls `reread`, while requests go on."""
     server = Server(app)
     stop_on_signal(server)
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
     async with app.router.lifespan_context(app):
         give_back_memory()
         ready()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread)
+        if asked.is_set():  # While the services opened: what they have read may be older than the signal.
+            reread()
         await server.serve(sockets=[sock])
 
 
-def stop_on_signal(*servers: uvicorn.Server) -> None:
+def stop_on_signal(
+    *servers: uvicorn.Server, signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT)
+) -> None:
     """Tells `servers` to finish when the process is asked to end."""
 
     def stop() -> None:
@@ -88,7 +97,7 @@ def stop_on_signal(*servers: uvicorn.Server) -> None:
             server.should_exit = True
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in signals:
         loop.add_signal_handler(number, stop)
 
 

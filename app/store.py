@@ -8,13 +8,21 @@ Every key, its type and its life. `{account}` is the hash tag: all keys of an ac
 | `wg:{account}:links:of:<hash>`   | zset   | its longest link's  | names of one user's links, by expiry     |
 | `wg:{account}:links:lock:<hash>` | string | 3 s, renewed        | the replica that is asking this question |
 | `wg:{account}:links:rate:<hash>` | string | one window          | how often a user asked                   |
+| `wg:{account}:links:refused:…`   | string | 5 s                 | a sealed refusal of Wazzup               |
+| `wg:{account}:wazzup:token`      | string | a year, renewed     | the sealed grant of tokens               |
+| `wg:{account}:wazzup:token:lock` | string | 3 s, renewed        | the replica that is renewing it          |
+| `wg:{account}:wazzup:calls`      | zset   | a call and a window | calls to Wazzup, by when they ended      |
+| `wg:{account}:wazzup:line` …     | zset   | 1 s, renewed        | users who wait for a call, and since when|
+| `wg:{account}:wazzup:since`      | zset   | 2 min               | users who were sent away, by since when  |
+| `wg:{account}:wazzup:pause`      | string | as Wazzup asked     | nobody calls                             |
+| `wg:{account}:wazzup:user:…`     | string | a day               | a user whom Wazzup was told of           |
 | `wg:{-}:health:<what>`           | string | 60 s                | proof that the store can be written      |
 """
 
 import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha1
@@ -66,6 +74,7 @@ class Store:
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
         self._loaded: set[Script] = set()
         self._sender: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
         self._down_until = 0.0
 
     async def run(self, script: Script, *, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> Any:
@@ -81,6 +90,17 @@ class Store:
                 self._loaded.clear()  # Redis was restarted, and knows none of them.
         self._loaded.add(script)
         return await self.do("EVAL", script.text, len(keys), *keys, *args)
+
+    def tell(self, script: Script, *, keys: Sequence[str], args: Sequence[str | bytes | int] = ()) -> None:
+        """Sends `script`, and does not wait: for what may be lost, as it is when the store does not answer."""
+
+        async def telling() -> None:
+            with suppress(StoreUnavailable):
+                await self.run(script, keys=keys, args=args)
+
+        task = asyncio.create_task(telling())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def do(self, *command: str | bytes | int) -> Any:
         """The answer to one command.
@@ -144,8 +164,13 @@ class Store:
         except ResponseError as error:
             return error
 
+    async def settled(self) -> None:
+        """Returns when what was told before has arrived, or is lost: no later than a command may take."""
+        await asyncio.gather(*self._telling)
+
     async def rest(self) -> None:
         """Ends what is still under way, and takes nothing more: a late command would open a connection that stays."""
+        await self.settled()
         self._down_until = math.inf
         if self._sender is not None:
             self._sender.cancel()

@@ -20,6 +20,7 @@ import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     PlatformCollector,
@@ -34,8 +35,10 @@ FIELDS = frozenset({
     "request_id", "traceparent", "account", "caller", "user_id",  # whose
     "method", "route", "status", "duration_ms", "code",           # a request
     "outcome", "scope", "chats", "links",                         # a link
+    "contacts", "deals",                                          # how many of them
+    "lifetime_seconds",                                           # a token
     "operation", "vendor_status", "vendor_code", "hint",          # a call that others answer
-    "version", "host", "port",                                    # the process
+    "version", "host", "port", "accounts",                        # the process
     "logger", "error", "fields",                                  # trouble
 })  # fmt: skip
 
@@ -74,8 +77,11 @@ class Metrics:
         self._requests = self._counter("http_requests", "HTTP requests answered.", "method", "route", "status")
         self._request_seconds = self._seconds("http_request_seconds", "From a request to its answer.", "route")
         self._links = self._counter("links", "Links given, by what the cache did.", "account", "outcome")
+        self._told = self._counter("told", "Contacts and deals that Wazzup has taken.", "account", "kind")
         self._calls = self._counter("wazzup_calls", "Calls to Wazzup.", "account", "operation", "outcome")
         self._call_seconds = self._seconds("wazzup_call_seconds", "How long Wazzup took.", "operation")
+        self._circuit_open = self._gauge("wazzup_circuit_open", "1 while a failing Wazzup is left alone.", "account")
+        self._renewals = self._counter("token_renewals", "Tokens that Wazzup was asked for.", "account", "outcome")
 
     def count(self, what: str, facts: dict[str, Any]) -> None:
         """Moves what a note of this kind moves."""
@@ -85,13 +91,23 @@ class Metrics:
                 self._request_seconds(facts["route"]).observe(facts["duration_ms"] / 1000)
             case "link.issued":
                 self._links(facts["account"], facts["outcome"]).inc()
+            case "deals.told":
+                self._told(facts["account"], "contacts").inc(facts["contacts"])
+                self._told(facts["account"], "deals").inc(facts["deals"])
             case "wazzup.called":
                 self._calls(facts["account"], facts["operation"], facts["outcome"]).inc()
                 self._call_seconds(facts["operation"]).observe(facts["duration_ms"] / 1000)
+            case "circuit.opened" | "circuit.closed":
+                self._circuit_open(facts["account"]).set(what == "circuit.opened")
+            case "token.renewed" | "token.refused":
+                self._renewals(facts["account"], what.removeprefix("token.")).inc()
 
     # Looking a metric up by its labels takes a lock and a while; what it finds never changes.
     def _counter(self, name: str, what: str, *labels: str) -> Callable[..., Counter]:
         return cache(Counter(f"wazzup_gateway_{name}", what, labels, registry=self.registry).labels)
+
+    def _gauge(self, name: str, what: str, *labels: str) -> Callable[..., Gauge]:
+        return cache(Gauge(f"wazzup_gateway_{name}", what, labels, registry=self.registry).labels)
 
     def _seconds(self, name: str, what: str, *labels: str) -> Callable[..., Histogram]:
         histogram = Histogram(f"wazzup_gateway_{name}", what, labels, buckets=_BUCKETS, registry=self.registry)
@@ -116,6 +132,7 @@ class Telemetry:
 
     def trouble(self, what: str, /, error: BaseException | None = None, **facts: Any) -> None:
         """Something happened that an operator should look at."""
+        self.metrics.count(what, facts)
         if error is not None:
             facts["error"] = where(error)
         self._log.warning(what, **facts)

@@ -57,6 +57,7 @@ class KeySource(Protocol):
     @property
     def algorithms(self) -> Sequence[str]: ...
 
+    def has(self, kid: str | None) -> bool: ...
     async def find(self, kid: str | None) -> Key | None: ...
 
 
@@ -66,6 +67,10 @@ class FixedKey:
 
     key: Key
     algorithms: Sequence[str]
+
+    def has(self, kid: str | None) -> bool:
+        """Always."""
+        return True
 
     async def find(self, kid: str | None) -> Key | None:
         """The one key: a `kid` says nothing where there is no choice."""
@@ -112,6 +117,10 @@ class Jwks:
         self._fetched_at: datetime | None = None
         self._tried_at: datetime | None = None
         self._fetching = asyncio.Lock()
+
+    def has(self, kid: str | None) -> bool:
+        """Whether `find` gives a key, though perhaps an old one, without waiting for the network."""
+        return self._known(kid) is not None
 
     async def find(self, kid: str | None) -> Key | None:
         """The key named `kid`; without a `kid`, the only key there is.
@@ -188,6 +197,13 @@ class JwtUserTokens:
     audience: str
     issuer: str | None
     clock: Clock
+
+    def has_key_for(self, token: str) -> bool:
+        """Whether the key that the token names is at hand."""
+        try:
+            return self.keys.has(_kid(token))
+        except CallerUnknown:
+            return False
 
     async def verify(self, token: str) -> UserClaims:
         """What the token says, once its signature and claims are proven.

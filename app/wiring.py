@@ -1,49 +1,107 @@
 """The one place where everything is put together; what is opened here is closed here, by the same line."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from pydantic import SecretStr
 
-from app.auth import Authenticator, Keys, UserTokens
+from app.accounts import Account
+from app.assembly import Ground, Served, assemble
+from app.auth import Authenticator
 from app.clock import Clock, SystemClock
+from app.deals.api import AccountDeals
 from app.embedded import embedded_valkey
 from app.keepsake import kept
 from app.links.api import AccountLinks
-from app.links.cache import RedisLinkCache
-from app.links.contacts import known_country
-from app.links.issuer import Lifetimes, LinkIssuer
-from app.links.models import ChatType, UseEvents
-from app.links.question import Manners
 from app.sealing import KeyRing
-from app.settings import Misconfigured, Settings
+from app.settings import Settings
 from app.store import Store, connected
 from app.telemetry import Telemetry
-from app.user_tokens import FixedKey, Jwks, JwtUserTokens, KeySource
-from app.wazzup.client import WazzupClient
-from app.wazzup.guard import own_end
-from app.wazzup.v2 import WazzupV2
-from app.wazzup.v3 import WazzupV3
+from app.variables import Misconfigured
+from app.wazzup.circuit import Circuit
 
-DEFAULT_ACCOUNT = "default"
-DIALECTS: dict[str, type[WazzupV2] | type[WazzupV3]] = {"v2": WazzupV2, "v3": WazzupV3}
-LONGEST_USER_ID = {"v2": 64, "v3": 200}
+# How long what a re-read replaced is still looked after: longer than any request that began before it.
+LINGERING = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that the faces use, assembled."""
+    """Everything that the faces use, assembled: one state of the world, which a re-read replaces whole."""
 
     clock: Clock
     telemetry: Telemetry
     store: Store
     auth: Authenticator
-    links: dict[str, AccountLinks]
+    links: Mapping[str, AccountLinks]
+    deals: Mapping[str, AccountDeals]
+    circuits: Mapping[str, Circuit]
+    origins: Mapping[str | None, AbstractSet[str]]
+    """Which pages may read the answers of an account; under None, those of any account."""
+
+
+class House:
+    """What is open: the services as they are now, and how they follow `ACCOUNTS_FILE`."""
+
+    def __init__(self, settings: Settings, accounts: Mapping[str, Account], ground: Ground) -> None:
+        self._settings = settings
+        self._ground = ground
+        self._served: dict[str, Served] = {}
+        self._retired: list[tuple[float, Served]] = []
+        self.services = self._moved_to(accounts)
+
+    def reread(self) -> Services:
+        """The services by `ACCOUNTS_FILE` as it is now. An account that did not change keeps its very objects.
+
+        What is replaced still answers the requests that began with it: nothing of it is closed.
+
+        Raises:
+            Misconfigured: the file cannot be served from; the services are what they were.
+        """
+        self.services = self._moved_to(self._settings.accounts())
+        return self.services
+
+    async def rest(self) -> None:
+        """Finishes what must not be broken off, in accounts that are served no more too."""
+        await asyncio.gather(*(one.rest() for one in self._served.values()), *(one.rest() for _, one in self._retired))
+
+    def _moved_to(self, accounts: Mapping[str, Account]) -> Services:
+        served = {
+            name: self._kept(name, account) or assemble(name, account, self._ground)
+            for name, account in accounts.items()
+        }
+        now = self._ground.clock.monotonic()
+        self._retired = [(since, one) for since, one in self._retired if now - since < LINGERING.total_seconds()]
+        self._retired += [(now, one) for name, one in self._served.items() if served.get(name) is not one]
+        self._served = served
+        return self._services()
+
+    def _kept(self, name: str, account: Account) -> Served | None:
+        known = self._served.get(name)
+        return known if known and known.account == account else None
+
+    def _services(self) -> Services:
+        ground, served = self._ground, self._served
+        origins: dict[str | None, frozenset[str]] = {
+            name: frozenset(one.account.allowed_origins) for name, one in served.items()
+        }
+        return Services(
+            clock=ground.clock,
+            telemetry=ground.telemetry,
+            store=ground.store,
+            # Anew each time: what it remembers of tokens must not outlive their accounts and keys.
+            auth=Authenticator([one.keys for one in served.values()], ground.ring, ground.clock),
+            links={name: one.links for name, one in served.items()},
+            deals={name: one.deals for name, one in served.items()},
+            circuits={name: one.wazzup.circuit for name, one in served.items()},
+            origins=origins | {None: frozenset[str]().union(*origins.values())},
+        )
 
 
 @asynccontextmanager
@@ -53,16 +111,35 @@ async def open_services(
     *,
     clock: Clock | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-) -> AsyncIterator[Services]:
+) -> AsyncIterator[House]:
     """The gateway's services for as long as the context lasts. `transport` stands in for the network.
 
     Raises:
         Misconfigured: the settings cannot be served from.
-        DataDirTaken: another gateway owns `DATA_DIR`.
+        DataDirTaken, EmbeddedStoreFailed: as `open_ground`.
+    """
+    accounts = settings.accounts()
+    for account in accounts.values():
+        account.wazzup_way()  # Refused before anything is opened.
+    async with open_ground(settings, telemetry, clock=clock or SystemClock(), transport=transport) as ground:
+        house = House(settings, accounts, ground)
+        try:
+            yield house
+        finally:
+            await house.rest()
+
+
+@asynccontextmanager
+async def open_ground(
+    settings: Settings, telemetry: Telemetry, *, clock: Clock, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[Ground]:
+    """What all accounts stand on, for as long as the context lasts.
+
+    Raises:
+        Misconfigured: `DATA_DIR` cannot be written.
+        DataDirTaken: another gateway owns it.
         EmbeddedStoreFailed: the embedded store did not start.
     """
-    clock = clock or SystemClock()
-    credential = settings.wazzup_credential()
     ring = KeyRing.of(_secrets(settings))
     async with (
         AsyncExitStack() as stack,
@@ -74,84 +151,7 @@ async def open_services(
             else await stack.enter_async_context(embedded_valkey(settings.data_dir))
         )
         store = await stack.enter_async_context(connected(url, clock, telemetry))
-        users = _user_tokens(settings, http, clock, telemetry)
-        keys = Keys.of(
-            DEFAULT_ACCOUNT,
-            server=_plain(settings.api_keys),
-            admin=_plain(settings.admin_api_keys),
-            users=users,
-        )
-        links = _links(settings, credential, store, ring, http, clock, telemetry)
-        stack.push_async_callback(links.issuer.rest)
-        yield Services(
-            clock=clock,
-            telemetry=telemetry,
-            store=store,
-            auth=Authenticator([keys], ring, clock),
-            links={DEFAULT_ACCOUNT: links},
-        )
-
-
-def _links(
-    settings: Settings,
-    credential: SecretStr,
-    store: Store,
-    ring: KeyRing,
-    http: httpx.AsyncClient,
-    clock: Clock,
-    telemetry: Telemetry,
-) -> AccountLinks:
-    client = WazzupClient(
-        http=http,
-        base_url=settings.base_url,
-        credential=credential.get_secret_value,
-        patience=settings.wazzup_timeout_seconds,
-        account=DEFAULT_ACCOUNT,
-        clock=clock,
-        journal=telemetry,
-    )
-    vendor = (settings.wazzup_api, settings.base_url, ring.hashed(credential.get_secret_value().encode()))
-    issuer = LinkIssuer(
-        wazzup=DIALECTS[settings.wazzup_api](client, settings.wazzup_link_hosts),
-        memory=RedisLinkCache(store, ring, clock, settings.link_rate_limit, vendor),
-        lifetimes=Lifetimes(settings.link_cache_ttl_seconds, settings.link_cache_max_ttl_seconds),
-        read_end=own_end,
-        patience=settings.wazzup_timeout_seconds,
-        clock=clock,
-        journal=telemetry,
-    )
-    return AccountLinks(_manners(settings), issuer)
-
-
-def _manners(settings: Settings) -> Manners:
-    if settings.default_country and not known_country(settings.default_country):
-        raise Misconfigured(["DEFAULT_COUNTRY: no country has this code; write two letters such as LV (ISO 3166)"])
-    return Manners(
-        default_events=UseEvents(
-            deals="deals" in settings.default_events, messages="messages" in settings.default_events
-        ),
-        phone_chat_types=tuple(ChatType(one) for one in settings.phone_chat_types),
-        country=settings.default_country,
-        client_type=settings.wazzup_client_type,
-        longest_user_id=LONGEST_USER_ID[settings.wazzup_api],
-        channel_required=settings.wazzup_api == "v3",
-    )
-
-
-def _user_tokens(settings: Settings, http: httpx.AsyncClient, clock: Clock, telemetry: Telemetry) -> UserTokens | None:
-    keys: KeySource
-    if settings.jwt_secret:
-        keys = FixedKey.secret(settings.jwt_secret.get_secret_value())
-    elif settings.jwt_public_key:
-        try:
-            keys = FixedKey.pem(settings.jwt_public_key.get_secret_value())
-        except ValueError:
-            raise Misconfigured(["JWT_PUBLIC_KEY: not a public key in PEM for RS256, ES256 or EdDSA"]) from None
-    elif settings.jwt_jwks_url:
-        keys = Jwks(settings.jwt_jwks_url, http, clock, telemetry)
-    else:
-        return None
-    return JwtUserTokens(keys, settings.jwt_audience, settings.jwt_issuer, clock)
+        yield Ground(http, store, ring, clock, telemetry)
 
 
 def _transport() -> httpx.AsyncBaseTransport:
@@ -165,12 +165,8 @@ def _transport() -> httpx.AsyncBaseTransport:
 
 def _secrets(settings: Settings) -> list[str]:
     if settings.secret_key:
-        return _plain(settings.secret_key)
+        return [secret.get_secret_value() for secret in settings.secret_key]
     try:
         return [kept(settings.data_dir / "secret_key", lambda: secrets.token_urlsafe(32))]
     except OSError as error:
         raise Misconfigured([f"DATA_DIR: {settings.data_dir} cannot be written ({error.strerror})"]) from None
-
-
-def _plain(values: tuple[SecretStr, ...]) -> list[str]:
-    return [value.get_secret_value() for value in values]

@@ -10,6 +10,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from app.main import Gateway as Application
 from app.main import create_app
 from app.settings import Settings
 from app.simulator.options import Options
@@ -53,10 +54,15 @@ class Gateway:
 
     http: httpx.AsyncClient
     wazzup: World
+    app: Application = field(repr=False)
 
     async def link(self, question: Any = CARD, key: str = SERVER_KEY, **headers: str) -> httpx.Response:
         """`POST /links`."""
         return await self.http.post("/links", json=question, headers={"Authorization": f"Bearer {key}", **headers})
+
+    async def tell(self, question: Any, key: str = SERVER_KEY) -> httpx.Response:
+        """`POST /deals`."""
+        return await self.http.post("/deals", json=question, headers={"Authorization": f"Bearer {key}"})
 
     async def forget(self, user_id: str, key: str = ADMIN_KEY) -> httpx.Response:
         """`DELETE /links`."""
@@ -70,9 +76,12 @@ class Gateway:
 
 @asynccontextmanager
 async def running(
-    redis_url: str, clock: Clock | None = None, *, wazzup: Any = None, **settings: Any
+    redis_url: str, clock: Clock | None = None, *, wazzup: Any = None, through: Any = None, **settings: Any
 ) -> AsyncIterator[Gateway]:
-    """A gateway on `redis_url`. Two of them with the same `wazzup` (a `create_simulator` app) are two replicas."""
+    """A gateway on `redis_url`. Two of them with the same `wazzup` (a `create_simulator` app) are two replicas.
+
+    `through` is an application that stands between the gateway and `wazzup`.
+    """
     simulator = wazzup or simulated(clock)
     given = {
         "redis_url": redis_url,
@@ -85,12 +94,13 @@ async def running(
         "wazzup_access_token": ACCESS_TOKEN,
         "wazzup_link_hosts": "127.0.0.1",
     }
-    app = create_app(Settings.given(**(given | settings)), clock=clock, transport=httpx.ASGITransport(simulator))
+    transport = httpx.ASGITransport(through or simulator)
+    app = create_app(Settings.given(**(given | settings)), clock=clock, transport=transport)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http,
     ):
-        yield Gateway(http, simulator.state.world)
+        yield Gateway(http, simulator.state.world, app)
 
 
 def simulated(clock: Clock | None = None, **options: Any) -> Any:

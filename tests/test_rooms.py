@@ -10,9 +10,13 @@ import app
 
 HOUSE = Path(str(app.__file__)).parent
 
-DOORS = {"app.__main__", "app.main", "app.serving", "app.demo", "app.worker"}
+DOORS = {"app.__main__", "app.main", "app.serving", "app.demo", "app.doctor", "app.worker"}
 FLOOR = {"app.errors", "app.clock", "app.sealing", "app.limits"}
-USE_CASES = {"app.links.issuer", "app.links.question", "app.links.models", "app.links.contacts"}
+TOLD = {"app.settings", "app.accounts", "app.accounts_file", "app.variables"}
+USE_CASES = {
+    "app.links.issuer", "app.links.question", "app.links.models", "app.links.contacts",
+    "app.deals.teller", "app.deals.question", "app.deals.models",
+}  # fmt: skip
 FOREIGN_TO_USE_CASES = {"httpx", "httpx_aiohttp", "redis", "fastapi", "starlette", "aiohttp"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "misc", "shared"}
 LONGEST_FILE = 300
@@ -76,7 +80,7 @@ def functions() -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def test_the_rooms_are_found_by_this_test() -> None:
-    assert {"links", "wazzup", "simulator"} <= ROOMS
+    assert {"links", "deals", "wazzup", "simulator"} <= ROOMS
     assert MODULES.keys() >= USE_CASES | FLOOR
     assert "app.links.models" in ours("app.wazzup.v2")
     assert "app.links.api" in ours("app.main")
@@ -133,6 +137,21 @@ def test_only_doors_import_the_wiring() -> None:
     assert importing <= DOORS
 
 
+def test_only_the_wiring_and_the_doctor_import_what_assembles_an_account() -> None:
+    """The doctor assembles each account for itself: what is wrong with one says nothing of the others."""
+    importing = {module for module in MODULES if "app.assembly" in ours(module)}
+
+    assert importing == {"app.wiring", "app.doctor"}
+
+
+def test_accounts_know_nothing_of_http_or_redis() -> None:
+    """A worker, which serves no HTTP, reads the same accounts."""
+    known = {name.partition(".")[0] for module in TOLD for name in imports(module)}
+
+    assert known & FOREIGN_TO_USE_CASES == set()
+    assert {name for module in TOLD for name in ours(module)} <= TOLD | {"app.limits"}
+
+
 def test_only_the_demo_imports_the_simulator() -> None:
     importing = {
         module for module in MODULES if room_of(module) != "simulator" and any(map(is_simulator, ours(module)))
@@ -165,16 +184,26 @@ def test_links_knows_neither_wazzup_nor_the_simulator() -> None:
     assert neighbours == set()
 
 
-def test_wazzup_knows_of_links_only_its_models_and_of_other_rooms_nothing() -> None:
+def test_deals_knows_of_links_what_a_contact_is_and_of_other_rooms_nothing() -> None:
+    neighbours = {
+        name for module in MODULES if room_of(module) == "deals" for name in ours(module) if room_of(name) != "deals"
+    }
+
+    assert {name for name in neighbours if room_of(name)} == {"app.links.models", "app.links.contacts"}
+
+
+def test_wazzup_knows_of_links_and_deals_only_their_models_and_of_other_rooms_nothing() -> None:
     neighbours = {
         name for module in MODULES if room_of(module) == "wazzup" for name in ours(module) if room_of(name) != "wazzup"
     }
 
-    assert {name for name in neighbours if room_of(name)} == {"app.links.models"}
+    assert {name for name in neighbours if room_of(name)} == {"app.links.models", "app.deals.models"}
 
 
 def test_no_room_knows_the_settings_since_it_is_handed_its_numbers() -> None:
-    knowing = {module for module in MODULES if room_of(module) and ours(module) & {"app.settings", "app.wiring"}}
+    knowing = {
+        module for module in MODULES if room_of(module) and ours(module) & (TOLD | {"app.wiring", "app.assembly"})
+    }
 
     assert knowing == set()
 
@@ -191,7 +220,9 @@ def test_a_use_case_knows_neither_http_nor_redis() -> None:
 
 
 def test_a_use_case_knows_no_adapter_and_no_face() -> None:
-    adapters = {"app.store", "app.embedded", "app.links.cache", "app.links.api", "app.routes", "app.edge"}
+    adapters = {
+        "app.store", "app.embedded", "app.links.cache", "app.links.api", "app.deals.api", "app.routes", "app.edge",
+    }  # fmt: skip
     knowing = {f"{module} imports {name}" for module in USE_CASES for name in ours(module) & adapters}
 
     assert knowing == set()

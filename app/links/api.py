@@ -17,7 +17,9 @@ from app.errors import (
     BodyNotJson,
     BodyTooLarge,
     BodyTooSlow,
+    BudgetSpent,
     CallerUnknown,
+    CircuitOpen,
     ContentTypeUnknown,
     CredentialMissing,
     Forbidden,
@@ -28,6 +30,7 @@ from app.errors import (
     RateLimited,
     StoreUnavailable,
     TokenExpired,
+    UserUnknown,
     WazzupBusy,
     WazzupForbidden,
     WazzupRefused,
@@ -38,7 +41,7 @@ from app.errors import (
 from app.links.issuer import Issued, LinkIssuer, Outcome
 from app.links.models import Chat, LinkAnswer, LinkQuestion
 from app.links.question import Asker, Manners, Settled, named_user, settle
-from app.routes import Admin, Identified, JsonRoute
+from app.routes import Admin, Identified, JsonRoute, services_for
 
 # Both are the vendor's word: without the first no voice messages, without the second no copying.
 IFRAME_ALLOW = "microphone *; clipboard-write *"
@@ -82,7 +85,8 @@ class Services(Protocol):
         **problems(
             GatewayError, BodyNotJson, BodyTooSlow,
             *_UNKNOWN, Forbidden, OtherUser, BodyTooLarge, ContentTypeUnknown, Invalid, RateLimited,
-            WazzupRefused, WazzupForbidden, WazzupUnavailable, WazzupUnreadable, WazzupBusy, WazzupTimeout,
+            WazzupRefused, UserUnknown, WazzupForbidden, WazzupUnavailable, WazzupUnreadable, WazzupTimeout,
+            WazzupBusy, BudgetSpent, CircuitOpen, StoreUnavailable,
         ),
     },
     openapi_extra=NEEDS_CALLER | {"requestBody": {"content": {"application/json": {"examples": LINK_EXAMPLES}}}},
@@ -94,7 +98,7 @@ async def create_link(question: LinkQuestion, caller: Identified, request: Reque
     for some minutes; `max_age` or `Cache-Control: no-cache` asks for a newer one. `expires_in` says when to come again.
     The link is a credential. `relay` is what a page will need to post the window's events.
     """
-    services: Services = request.app.state.services
+    services: Services = services_for(request.scope)
     links = services.links[caller.account]
     settled = settle(question, _asker(caller, question), links.manners)
     issued = await links.issuer.issue(settled.request, max_age=_max_age(question, request))
@@ -119,7 +123,7 @@ async def forget_links(
 
     Links that were already handed out stay valid until Wazzup ends them.
     """
-    services: Services = request.app.state.services
+    services: Services = services_for(request.scope)
     await services.links[caller.account].issuer.forget(caller.account, user_id.strip())
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 

@@ -4,25 +4,27 @@ Names in Redis are keyed hashes and values are sealed for their name, so that no
 a phone number or a name, and a value that is moved under another name is a miss.
 """
 
-import asyncio
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any, Final
 
 import orjson
 
 from app.clock import Clock
-from app.errors import StoreUnavailable
+from app.errors import UserUnknown, VendorSaid, WazzupError, WazzupForbidden, WazzupRefused
+from app.leases import LEASE_MS, Lease
 from app.limits import Quota, Rate
-from app.links.issuer import Recalled
+from app.links.issuer import Recalled, Refusal
 from app.links.models import Link, LinkRequest
 from app.sealing import KeyRing, Unsealable
 from app.store import Script, Store
 
-# How long a claim outlives a holder that died. A living one renews it three times in this span.
-LEASE = timedelta(seconds=3)
+# What Wazzup's no may be.
+REFUSALS: Final = {error.code: error for error in (WazzupRefused, UserUnknown, WazzupForbidden)}
+# How long Wazzup's no to a question stands: a card that cannot work shall not use up the calls of those that can.
+REFUSED_FOR = timedelta(seconds=5)
 # How long a claim stands among its user's names. No question to Wazzup takes as long.
 LONGEST_CLAIM = timedelta(minutes=2)
 
@@ -37,17 +39,21 @@ if left < 0 then
   left = {rate.seconds} * 1000
   redis.call('PEXPIRE', KEYS[1], left)
 end
-if used > {rate.calls} then return {{used, left, false}} end
-return {{used, left, redis.call('GET', KEYS[2])}}
+if used > {rate.calls} then return {{used, left, false, false}} end
+local link = redis.call('GET', KEYS[2])
+return {{used, left, link, not link and redis.call('GET', KEYS[3])}}
 """)
 
 
-# A value starts with the millisecond of its issue, so that this script can tell whether it is new enough; the same
-# instant stands inside the seal, and only that one is believed. A claim stands among its user's names, so that it is
-# forgotten with them: see _KEEP. Asked once more by a client that lost the answer, it is granted once more.
+# A value, link or refusal, starts with the millisecond of its issue, so that this script can tell whether it is new
+# enough; the same instant stands inside the seal, and only that one is believed. A claim stands among its user's
+# names, so that it is forgotten with them: see _KEEP. Asked once more by a client that lost the answer, it is granted
+# once more.
 _CLAIM = Script("""
 local value = redis.call('GET', KEYS[1])
-if value and tonumber(string.sub(value, 1, 13)) >= tonumber(ARGV[3]) then return value end
+if value and tonumber(string.sub(value, 1, 13)) >= tonumber(ARGV[3]) then return {value, false} end
+local refused = redis.call('GET', KEYS[4])
+if refused and tonumber(string.sub(refused, 1, 13)) >= tonumber(ARGV[3]) then return {false, refused} end
 local holder = redis.call('GET', KEYS[2])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -67,9 +73,10 @@ redis.call('ZREM', KEYS[3], KEYS[2])
 redis.call('DEL', KEYS[2])
 """)
 
-_RENEW = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end")
-
-_RELEASE = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end")
+_REFUSE = Script("""
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+""")
 
 _FORGET = Script("""
 local names = redis.call('ZRANGE', KEYS[1], 0, -1)
@@ -94,32 +101,30 @@ class RedisLinkCache:
     vendor: Sequence[str]
 
     async def recall(self, request: LinkRequest) -> Recalled:
-        """The link of an equal request, if one is remembered, and the user's quota with this request counted."""
-        link_key = self._link_key(request)
+        """What is remembered of an equal request, and the user's quota with this request counted."""
+        names = self._names(request)
         rate_key = _key(request.account, "rate", self.ring.hashed(request.user_id.encode()))
-        used, left, value = await self.store.run(_recall(self.rate), keys=(rate_key, link_key))
+        used, left, link, refused = await self.store.run(_recall(self.rate), keys=(rate_key, names.link, names.refused))
         quota = Quota("links", self.rate, used, timedelta(milliseconds=left))
-        return Recalled(self._opened(value, link_key), quota)
+        return Recalled(self._link(link, names), quota, self._refusal(refused, names))
 
-    async def claim(self, request: LinkRequest, *, not_before: datetime) -> "RedisClaim | Link | None":
-        """The right to ask; or the link, if a sibling has it by now; or None, while a sibling is asking."""
-        link_key = self._link_key(request)
-        lock_key = link_key.replace(":link:", ":lock:")
-        token = secrets.token_hex(8)
-        of_key = _key(request.account, "of", self.ring.hashed(request.user_id.encode()))
+    async def claim(self, request: LinkRequest, *, not_before: datetime) -> "RedisClaim | Link | Refusal | None":
+        """The right to ask; or what a sibling was answered by now; or None, while a sibling is asking."""
+        names = self._names(request)
+        lease = Lease(self.store, names.lock)
         answer = await self.store.run(
             _CLAIM,
-            keys=(link_key, lock_key, of_key),
+            keys=(names.link, names.lock, names.of, names.refused),
             args=(
-                *(token, _milliseconds(LEASE), _instant(not_before)),
+                *(lease.token, LEASE_MS, _instant(not_before)),
                 *(_instant(self.clock.now()), _milliseconds(LONGEST_CLAIM)),
             ),
         )
-        if isinstance(answer, bytes) and (link := self._opened(answer, link_key)):
-            return link
+        if isinstance(answer, list) and (known := self._link(answer[0], names) or self._refusal(answer[1], names)):
+            return known
         if answer == 0:
             return None
-        return RedisClaim(self, link_key, lock_key, of_key, token)
+        return RedisClaim(self, names, lease)
 
     async def forget(self, account: str, user_id: str) -> int:
         """Forgets a user's links, those named before a rotation of `SECRET_KEY` included."""
@@ -130,19 +135,48 @@ class RedisLinkCache:
             ]
         )
 
-    def _link_key(self, request: LinkRequest) -> str:
+    def _names(self, request: LinkRequest) -> "_Names":
         # A dataclass is written field by field, in order: equal requests, and only those, give equal bytes.
-        return _key(request.account, "link", self.ring.hashed(orjson.dumps((self.vendor, request))))
+        question = self.ring.hashed(orjson.dumps((self.vendor, request)))
+        user = self.ring.hashed(request.user_id.encode())
+        link, lock, refused = (_key(request.account, kind, question) for kind in ("link", "lock", "refused"))
+        return _Names(link, lock, refused, of=_key(request.account, "of", user))
 
-    def _opened(self, value: bytes | None, name: str) -> Link | None:
+    def _link(self, value: bytes | None, names: "_Names") -> Link | None:
+        if (found := self._opened(value, names.link)) is None:
+            return None
+        url, issued_at, expires_at = found
+        link = Link(url=url, issued_at=_at(issued_at), expires_at=_at(expires_at))
+        return link if link.expires_at > self.clock.now() else None
+
+    def _refusal(self, value: bytes | None, names: "_Names") -> Refusal | None:
+        if (found := self._opened(value, names.refused)) is None:
+            return None
+        code, detail, (status, vendor_code, vendor_detail, errors), issued_at = found
+        said = VendorSaid(status, vendor_code, vendor_detail, tuple(errors))
+        return Refusal(REFUSALS[code](detail, vendor=said), _at(issued_at))
+
+    def _opened(self, value: bytes | None, name: str) -> Any:
         if value is None:
             return None
         try:
-            url, issued_at, expires_at = orjson.loads(self.ring.open(value[13:], name=name))
+            return orjson.loads(self.ring.open(value[13:], name=name))
         except (Unsealable, ValueError):
             return None
-        link = Link(url=url, issued_at=_at(issued_at), expires_at=_at(expires_at))
-        return link if link.expires_at > self.clock.now() else None
+
+    def sealed(self, says: Any, issued_at: int, name: str) -> bytes:
+        """A value for `name` that tells when it was issued."""
+        return f"{issued_at:013d}".encode() + self.ring.seal(orjson.dumps(says), name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Where everything about one question stands; `of` is its user's."""
+
+    link: str
+    lock: str
+    refused: str
+    of: str
 
 
 @dataclass(frozen=True)
@@ -150,34 +184,38 @@ class RedisClaim:
     """The right to ask one question for all replicas."""
 
     cache: RedisLinkCache
-    link_key: str
-    lock_key: str
-    of_key: str
-    token: str
+    names: _Names
+    lease: Lease
 
     async def keep(self, link: Link) -> None:
         """Remembers the link, and gives up the claim in the same step."""
         issued_at, expires_at = _instant(link.issued_at), _instant(link.expires_at)
-        sealed = self.cache.ring.seal(orjson.dumps([link.url, issued_at, expires_at]), name=self.link_key)
-        value = f"{issued_at:013d}".encode() + sealed
+        value = self.cache.sealed([link.url, issued_at, expires_at], issued_at, self.names.link)
         await self.cache.store.run(
             _KEEP,
-            keys=(self.link_key, self.lock_key, self.of_key),
-            args=(self.token, value, max(1, expires_at - issued_at), issued_at),
+            keys=(self.names.link, self.names.lock, self.names.of),
+            args=(self.lease.token, value, max(1, expires_at - issued_at), issued_at),
+        )
+
+    async def refuse(self, error: WazzupError) -> None:
+        """Remembers Wazzup's no for some seconds, and gives up the claim in the same step."""
+        issued_at = _instant(self.cache.clock.now())
+        said = error.vendor or VendorSaid()
+        says = [error.code, error.detail, [said.status, said.code, said.detail, said.errors], issued_at]
+        value = self.cache.sealed(says, issued_at, self.names.refused)
+        await self.cache.store.run(
+            _REFUSE,
+            keys=(self.names.refused, self.names.lock),
+            args=(self.lease.token, value, _milliseconds(REFUSED_FOR)),
         )
 
     async def renew(self) -> None:
         """Keeps the claim alive until cancelled."""
-        while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-            try:
-                await self.cache.store.run(_RENEW, keys=(self.lock_key,), args=(self.token, _milliseconds(LEASE)))
-            except StoreUnavailable:
-                continue  # Without the store there is no claim to lose.
+        await self.lease.renew()
 
     async def release(self) -> None:
         """Gives up the claim, so that a waiting sibling asks at once."""
-        await self.cache.store.run(_RELEASE, keys=(self.lock_key,), args=(self.token,))
+        await self.lease.release()
 
 
 def _key(account: str, kind: str, name: str) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from app.clock import Clock
-from app.errors import RateLimited, StoreUnavailable, WazzupUnavailable
+from app.errors import RateLimited, StoreUnavailable, WazzupError, WazzupForbidden, WazzupRefused, WazzupUnavailable
 from app.limits import Quota
 from app.links.models import Link, LinkRequest
 from app.telemetry import Journal
@@ -30,6 +30,8 @@ ASSUMED_LIFETIME = timedelta(minutes=5)
 ANY_AGE = timedelta(days=365)
 # Seconds between two looks at what a sibling replica is doing.
 GLANCE = 0.025
+
+_FORBIDDEN = 403
 
 
 class Outcome(StrEnum):
@@ -55,11 +57,20 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Wazzup's no to a question. It stands for some seconds, so that a card that cannot work costs few calls."""
+
+    error: WazzupError
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Recalled:
-    """What memory knows: the link, if it has one, and the user's quota, this request counted."""
+    """What memory knows: the link if it has one, else Wazzup's no; and the user's quota, this request counted."""
 
     link: Link | None
     quota: Quota
+    refusal: Refusal | None = None
 
 
 class LinkSource(Protocol):
@@ -72,7 +83,7 @@ class LinkMemory(Protocol):
     """Remembers links for all replicas. Every method may raise `StoreUnavailable`, and nothing else."""
 
     async def recall(self, request: LinkRequest) -> Recalled: ...
-    async def claim(self, request: LinkRequest, *, not_before: datetime) -> "Claim | Link | None": ...
+    async def claim(self, request: LinkRequest, *, not_before: datetime) -> "Claim | Link | Refusal | None": ...
     async def forget(self, account: str, user_id: str) -> int: ...
 
 
@@ -80,6 +91,7 @@ class Claim(Protocol):
     """The right to ask this question for all replicas. It lapses soon after its holder dies."""
 
     async def keep(self, link: Link) -> None: ...
+    async def refuse(self, error: WazzupError) -> None: ...
     async def renew(self) -> None: ...
     async def release(self) -> None: ...
 
@@ -173,8 +185,11 @@ class LinkIssuer:
             )
         if known and (max_age is None or timedelta(0) < max_age >= asked_at - known.issued_at):
             return Issued(known, Outcome.HIT, quota)
+        not_before = _newer_than(known, asked_at, max_age)
+        if recalled.refusal and recalled.refusal.issued_at >= not_before:
+            raise recalled.refusal.error
         try:
-            link, outcome = await self._shared(request, _newer_than(known, asked_at, max_age))
+            link, outcome = await self._shared(request, not_before)
         except WazzupUnavailable:
             if known is None:
                 raise
@@ -209,6 +224,8 @@ class LinkIssuer:
                 break
             if isinstance(claim, Link):
                 return claim, Outcome.COLLAPSED
+            if isinstance(claim, Refusal):
+                raise claim.error
             if claim is not None:
                 return await self._ask_for_all(request, claim)
             await asyncio.sleep(GLANCE)
@@ -218,8 +235,8 @@ class LinkIssuer:
         renewing = asyncio.create_task(claim.renew())
         try:
             link = await self._create(request)
-        except BaseException:
-            await _quietly(claim.release())
+        except BaseException as error:
+            await _quietly(claim.refuse(error) if _stands(error) else claim.release())
             raise
         finally:
             renewing.cancel()
@@ -239,6 +256,13 @@ def _newer_than(known: Link | None, asked_at: datetime, max_age: timedelta | Non
     """Since when a sibling's link must have been issued to be an answer: it is never the one that was too old."""
     oldest = asked_at - (ANY_AGE if max_age is None else max_age)
     return max(oldest, known.issued_at + timedelta(milliseconds=1)) if known else oldest
+
+
+def _stands(error: BaseException) -> TypeGuard[WazzupError]:
+    """Whether the same question would only be refused again: its body is wrong, or Wazzup forbids it (403)."""
+    if isinstance(error, WazzupForbidden):
+        return error.vendor is not None and error.vendor.status == _FORBIDDEN
+    return isinstance(error, WazzupRefused)
 
 
 async def _quietly(step: Awaitable[None]) -> None:

@@ -61,11 +61,16 @@ class UseEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRequest:
-    """One settled question to Wazzup. Everything here shapes the link, and everything that shapes it is here."""
+    """One settled question to Wazzup. Everything here shapes the link, and everything that shapes it is here.
+
+    `user_name` is the user's own name, where the account introduces its users to Wazzup; `author_name` is the name
+    that a contact sees.
+    """
 
     account: str
     user_id: str
     scope: Literal["card", "global"]
+    user_name: str | None = None
     author_name: str | None = None
     chats: tuple[Chat, ...] = ()
     active_chat: ActiveChat | None = None

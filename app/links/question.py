@@ -32,6 +32,7 @@ class Manners:
     client_type: str
     longest_user_id: int
     channel_required: bool
+    introduces_users: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,13 @@ def settle(question: LinkQuestion, asker: Asker, manners: Manners) -> Settled:
     scope = question.scope or ("card" if chats else "global")
     _check_scope(scope, question, chats)
     active, dropped = _active(question.active_chat, manners)
+    own_name = (question.user and question.user.name) or asker.user_name or None
     return Settled(
         LinkRequest(
             account=asker.account,
             user_id=_user_id(question, asker, manners),
-            author_name=question.author_name or (question.user and question.user.name) or asker.user_name or None,
+            user_name=(own_name or question.author_name or None) if manners.introduces_users else None,
+            author_name=question.author_name or own_name,
             scope=scope,
             chats=chats,
             active_chat=active,

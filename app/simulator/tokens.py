@@ -36,6 +36,14 @@ class Tokens:
         """Make every access token unknown, as when its owner withdraws them. Refresh tokens live on."""
         self._access.clear()
 
+    def authorise(self) -> str:
+        """Give the refresh token that a customer gets who goes through the consent page once more."""
+        return str(self._issue_pair()["refresh_token"])
+
+    def given(self) -> set[str]:
+        """List every token that works or worked."""
+        return {*self._access, *self._refresh}
+
     def admit_account(self, token: str) -> None:
         """Let an account's token pass; raise `RefusedError` for any other."""
         if self._living(token).partner:

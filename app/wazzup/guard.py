@@ -22,7 +22,11 @@ _LAST_PORT = 65535
 
 
 class ForeignLink(ValueError):
-    """A link that we do not hand out. Never quotes it."""
+    """A link that we do not hand out. Never quotes it; `host` is where it leads, if that is what is wrong with it."""
+
+    def __init__(self, what: str, host: str | None = None) -> None:
+        super().__init__(what)
+        self.host = host
 
 
 def guarded(link: object, hosts: Sequence[str]) -> str:
@@ -40,7 +44,7 @@ def guarded(link: object, hosts: Sequence[str]) -> str:
         raise ForeignLink("not a plain http(s) link")
     scheme, host = found[1], found[2].lower()
     if not any(_fits(host, pattern.lower()) for pattern in hosts):
-        raise ForeignLink("a link to a host that WAZZUP_LINK_HOSTS does not name")
+        raise ForeignLink("a link to a host that WAZZUP_LINK_HOSTS does not name", host)
     if scheme != "https" and host not in _LOOPBACK:
         raise ForeignLink("a link without https")
     return link
@@ -55,7 +59,7 @@ def link_of(find: Callable[[], object], hosts: Sequence[str]) -> str:
     try:
         return guarded(find(), hosts)
     except ForeignLink as error:
-        raise WazzupUnreadable(f"Wazzup's answer is not used: {error}.") from None
+        raise WazzupUnreadable(f"Wazzup's answer is not used: {error}.") from error
     except (LookupError, TypeError):
         raise WazzupUnreadable("Wazzup's answer is not used: there is no link in it.") from None
 
@@ -68,7 +72,11 @@ def _fits(host: str, pattern: str) -> bool:
 
 def own_end(link: str) -> datetime | None:
     """When the link's token ends, where it is a JWT with an `exp`. Unverified: believed to be a time, and no more."""
-    token = parse_qs(urlsplit(link).query).get("token", [""])[0]
+    return end_of(parse_qs(urlsplit(link).query).get("token", [""])[0])
+
+
+def end_of(token: str) -> datetime | None:
+    """When `token` ends, where it is a JWT with an `exp`. Unverified, as above."""
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
         return None

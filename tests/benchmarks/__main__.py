@@ -21,7 +21,11 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from app.embedded import server_binary
+from app.telemetry import configure
 from tests.benchmarks.load import Run, closed_loop, middle, request
+from tests.crowd import Crowd, Turnstile
+from tests.driver import running as driven
+from tests.driver import simulated
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
@@ -57,6 +61,7 @@ def main() -> None:
         print(
             f"resident after {REQUESTS:6} {resident(process):7.1f} MiB  (before: {settled:.1f}, at rest: {at_rest:.1f})"
         )
+        asyncio.run(crowd(redis))
 
 
 def hits(gateway: str, bare: str, fastapi: str) -> None:
@@ -112,6 +117,27 @@ def soak(gateway: str) -> None:
         done += int(run.per_second * 2)
 
 
+async def crowd(redis: str) -> None:
+    """500 users come over 10 s to two replicas that may call 50 times in 5 s, and each stays until it has its link."""
+    configure(level="error", form="json", output=sys.stderr)
+    wazzup = simulated()
+    turnstile, visitors = Turnstile(wazzup), Crowd()
+    began = time.perf_counter()
+    async with (
+        driven(redis, wazzup=wazzup, through=turnstile, wazzup_rate_limit="50/5") as one,
+        driven(redis, wazzup=wazzup, through=turnstile, wazzup_rate_limit="50/5") as two,
+    ):
+        await visitors.come([one, two], users=500, over=10)
+    told = sum("retry-after" in refusal.headers for refusal in visitors.refusals)
+    print("\n500 users over 10 s on two replicas, WAZZUP_RATE_LIMIT=50/5")
+    print(
+        f"  at Wazzup              at most {turnstile.most_within(5)} calls in any 5 s, {len(turnstile.times)} in all"
+    )
+    print(f"  users served           {len(visitors.waits)} in {time.perf_counter() - began:.0f} s (45 s at best)")
+    print(f"  the longest wait       {max(visitors.waits):.0f} s")
+    print(f"  refusals               {len(visitors.refusals)}, {told} of them with Retry-After")
+
+
 def token(user: str) -> str:
     """A user token."""
     claims = {"sub": user, "aud": "wazzup-gateway", "exp": int(time.time()) + 3600, "name": "John Smith"}
@@ -150,6 +176,7 @@ def served(home: Path, redis: str, wazzup: str) -> Iterator[tuple[str, int, floa
         "JWT_SECRET": JWT_SECRET,
         "ALLOWED_ORIGINS": "https://crm.example",
         "LINK_RATE_LIMIT": "1000000000/60",
+        "WAZZUP_RATE_LIMIT": "1000000000/5",
         "WAZZUP_BASE_URL": wazzup,
         "WAZZUP_LINK_HOSTS": "127.0.0.1",
         "WAZZUP_ACCESS_TOKEN": "benchmark",

@@ -356,6 +356,9 @@ class Counted:
     tokens: JwtUserTokens
     asked: int = 0
 
+    def has_key_for(self, token: str) -> bool:
+        return self.tokens.has_key_for(token)
+
     async def verify(self, token: str) -> UserClaims:
         self.asked += 1
         return await self.tokens.verify(token)

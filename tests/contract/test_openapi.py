@@ -82,16 +82,25 @@ def test_whoever_needs_a_credential_can_see_which_and_what_happens_without() -> 
     schemes = DOCUMENT["components"]["securitySchemes"]
     guarded = [operation for operation in OPERATIONS.values() if operation.get("security")]
 
-    assert {name for name, operation in OPERATIONS.items() if operation in guarded} == {"POST /links", "DELETE /links"}
+    assert {name for name, operation in OPERATIONS.items() if operation in guarded} == {
+        "POST /links",
+        "DELETE /links",
+        "POST /deals",
+    }
     for operation in guarded:
         assert {name for way in operation["security"] for name in way} <= schemes.keys()
         assert {"401", "403", "422"} <= operation["responses"].keys()
 
 
-def test_a_link_request_documents_everything_that_can_go_wrong() -> None:
-    answers = OPERATIONS["POST /links"]["responses"]
+@pytest.mark.parametrize("name", ["POST /links", "POST /deals"])
+def test_a_question_to_wazzup_documents_everything_that_can_go_wrong(name: str) -> None:
+    answers = OPERATIONS[name]["responses"]
 
-    assert {"200", "400", "401", "403", "413", "415", "422", "429", "502", "503", "504"} <= answers.keys()
+    assert {"200", "400", "401", "403", "413", "415", "422", "502", "503", "504"} <= answers.keys()
+
+
+def test_a_link_request_documents_that_a_user_may_ask_too_often() -> None:
+    assert "429" in OPERATIONS["POST /links"]["responses"]
 
 
 def test_a_link_answer_documents_its_headers() -> None:
@@ -142,6 +151,16 @@ async def test_every_example_of_a_question_is_answered(gateway: Gateway, name: s
     answer = await gateway.link(example)
 
     assert answer.status_code == 200
+
+
+async def test_every_example_of_what_is_told_is_taken(gateway: Gateway) -> None:
+    examples = OPERATIONS["POST /deals"]["requestBody"]["content"]["application/json"]["examples"]
+    gateway.wazzup.users["crm-user-1"] = {"id": "crm-user-1", "name": "John Smith"}
+
+    answers = [await gateway.tell(example["value"]) for example in examples.values()]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == OPERATIONS["POST /deals"]["responses"]["200"]["content"]["application/json"]["example"]
 
 
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)

@@ -7,6 +7,7 @@ import re
 import selectors
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -543,7 +544,8 @@ async def test_an_error_that_nobody_expected_is_told_in_a_log_for_people_too(out
 async def test_an_error_that_nobody_expected_in_a_route_of_the_gateway_is_a_500_problem(
     output: Output, origin: str
 ) -> None:
-    application = Application(telemetry=Telemetry(), clock=Clock(), origins=(CRM,))
+    application = Application(telemetry=Telemetry(), clock=Clock())
+    application.state.services = SimpleNamespace(origins={None: {CRM}})
     application.add_route("/breaks", breaks)
     transport = httpx.ASGITransport(application)
 

@@ -164,7 +164,7 @@ def test_no_two_texts_run_together_in_a_name(pair: tuple[str, str], also: tuple[
     one = replace(REQUEST, user_id=pair[0], client_type=pair[1])
     other = replace(REQUEST, user_id=pair[0] + also[0], client_type=pair[1])
 
-    assert (cache._link_key(one) == cache._link_key(other)) == (one == other)
+    assert (cache._names(one).link == cache._names(other).link) == (one == other)
 
 
 async def test_a_quota_is_counted_for_each_user_and_window(store: Store, clock: Clock, redis: Redis) -> None:
@@ -214,12 +214,12 @@ async def test_only_its_holder_gives_up_a_claim(store: Store, clock: Clock, redi
     cache = cache_on(store, clock)
     frozen = await cache.claim(REQUEST, not_before=NOON)
     assert isinstance(frozen, RedisClaim)
-    await redis.delete(frozen.lock_key)
+    await redis.delete(frozen.lease.key)
     await cache.claim(REQUEST, not_before=NOON)
 
     await frozen.release()
 
-    assert await redis.exists(frozen.lock_key)
+    assert await redis.exists(frozen.lease.key)
 
 
 async def test_a_users_links_are_forgotten_and_nobody_elses(store: Store, clock: Clock) -> None:

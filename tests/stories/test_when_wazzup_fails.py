@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.simulator.faults import Fault
+from app.wazzup.circuit import FAILURES
 from tests.driver import ACCESS_TOKEN, CARD, Clock, Gateway, running
 
 # A mark that the vendor leaves in whatever it answers, and that no page may ever see.
@@ -52,7 +53,7 @@ async def hasty(redis_url: str, clock: Clock) -> AsyncIterator[Gateway]:
         (Fault(on="links", status=200, body=f'{{"data": "{RAW}'), 502, "WAZZUP_UNREADABLE", (200, None)),
         (Fault(on="links", status=200, body="null"), 502, "WAZZUP_UNREADABLE", (200, None)),
         (Fault(on="links", status=200, body=f"<html>{RAW}</html>"), 502, "WAZZUP_UNREADABLE", (200, None)),
-        (Fault(on="links", status=200, body=""), 502, "WAZZUP_UNREADABLE", (200, None)),
+        (Fault(on="links", status=200, body=""), 502, "WAZZUP_UNREADABLE", None),
         (Fault(on="links", status=200, body=f'["{RAW}"]'), 502, "WAZZUP_UNREADABLE", None),
         (Fault(on="links", status=200, body=f'{{"code": "{RAW}"}}'), 502, "WAZZUP_UNREADABLE", None),
         (Fault(on="links", link=f"https://elsewhere.example/{RAW}"), 502, "WAZZUP_UNREADABLE", None),
@@ -114,7 +115,7 @@ async def test_a_wrong_credential_of_the_gateway_itself_is_found_out(redis_url: 
 
 @pytest.mark.parametrize(
     ("told", "asked"),
-    [("7", "7"), ("3600", "600"), ("Sun, 22 Nov 2026 12:00:30 GMT", "30"), ("soon", "5"), (None, "5")],
+    [("7", "7"), ("3600", "600"), ("Sun, 22 Nov 2026 12:00:30 GMT", "30"), ("soon", "2"), (None, "2")],
 )
 async def test_a_page_is_told_when_a_busy_wazzup_can_be_asked_again(
     hasty: Gateway, told: str | None, asked: str
@@ -154,7 +155,7 @@ async def test_what_asking_again_cannot_mend_is_not_asked_again(gateway: Gateway
 
 
 async def test_a_failure_is_not_remembered(gateway: Gateway) -> None:
-    gateway.wazzup.faults.add(Fault(on="links", status=400))
+    gateway.wazzup.faults.add(Fault(on="links", status=500, times=2))
     await gateway.link()
 
     again = await gateway.link()
@@ -243,3 +244,50 @@ async def test_pages_that_asked_together_fail_together_with_one_question(gateway
 
     assert [first.status_code, second.status_code] == [422, 422]
     assert gateway.questions == 1
+
+
+async def test_a_wazzup_that_keeps_failing_is_left_alone_and_found_again(redis_url: str, clock: Clock) -> None:
+    async with running(redis_url, clock, link_rate_limit="1000/60") as gateway:
+        gateway.wazzup.faults.add(Fault(on="links", status=503, body="", times=None))
+        failures = [await gateway.link() for _ in range(FAILURES)]
+        asked = gateway.questions
+
+        refused = await gateway.link()
+
+        assert {failure.json()["code"] for failure in failures} == {"WAZZUP_UNAVAILABLE"}
+        assert (refused.status_code, refused.json()["code"]) == (503, "WAZZUP_CIRCUIT_OPEN")
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
+        assert gateway.questions == asked
+        ready = await gateway.http.get("/health/ready")
+        assert (ready.status_code, ready.json()["checks"]["wazzup"]["status"]) == (200, "degraded")
+
+        gateway.wazzup.faults.clear()
+        clock.advance(seconds=5)
+
+        assert (await gateway.link()).status_code == 200
+        assert (await gateway.http.get("/health/ready")).json()["checks"]["wazzup"]["status"] == "ok"
+
+
+async def test_while_wazzup_is_left_alone_a_link_that_is_still_good_is_given(redis_url: str, clock: Clock) -> None:
+    async with running(redis_url, clock, link_rate_limit="1000/60") as gateway:
+        await gateway.link()
+        gateway.wazzup.faults.add(Fault(on="links", dropped=True, times=None))
+        for number in range(FAILURES):
+            await gateway.link({**CARD, "user_id": f"crm-user-{number + 2}"})
+        asked = gateway.questions
+
+        answer = await gateway.link({**CARD, "max_age": 0})
+
+        assert answer.headers["cache-status"] == "wazzup-gateway; fwd=stale; detail=stale-if-error"
+        assert gateway.questions == asked
+
+
+async def test_the_metrics_tell_of_a_wazzup_that_is_left_alone(redis_url: str, clock: Clock) -> None:
+    async with running(redis_url, clock, link_rate_limit="1000/60") as gateway:
+        gateway.wazzup.faults.add(Fault(on="links", status=503, body="", times=None))
+        for _ in range(FAILURES):
+            await gateway.link()
+
+        metrics = (await gateway.http.get("/metrics")).text
+
+        assert 'wazzup_gateway_wazzup_circuit_open{account="default"} 1.0' in metrics

@@ -28,7 +28,9 @@ from app.errors import (
     WazzupUnreadable,
 )
 from app.wazzup.client import WazzupClient
-from tests.driver import NOON, Clock
+from tests.driver import NOON
+from tests.notes import Notes
+from tests.wazzup_client import client_on
 
 WAZZUP = "https://wazzup.test"
 SECRET = "access-token-that-nobody-may-see"
@@ -36,19 +38,6 @@ PATIENCE = 5.0
 # Longer than the client's patience: a failure that says so is not tried again.
 MUCH_LATER = {"Retry-After": "60"}
 LINK = {"data": {"link": "https://app.wazzup24.com/"}}
-
-
-@dataclass
-class Notes:
-    """A journal that keeps what it was told."""
-
-    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-    def note(self, what: str, /, **facts: Any) -> None:
-        self.told.append((what, facts))
-
-    def trouble(self, what: str, /, error: BaseException | None = None, **facts: Any) -> None:
-        self.told.append((what, facts | ({"error": error} if error else {})))
 
 
 def as_it_is(answer: Any) -> Any:
@@ -73,15 +62,7 @@ class Vendor:
     notes: Notes = field(default_factory=Notes)
 
     def client(self, *, patience: float = PATIENCE, base_url: str = WAZZUP) -> WazzupClient:
-        return WazzupClient(
-            http=self.http,
-            base_url=base_url,
-            credential=lambda: SECRET,
-            patience=timedelta(seconds=patience),
-            account="default",
-            clock=Clock(),
-            journal=self.notes,
-        )
+        return client_on(self.http, base_url, SECRET, journal=self.notes, patience=patience)
 
     def answers(self, *answers: httpx.Response | Exception) -> None:
         """In this order; the last one for ever."""
@@ -98,7 +79,7 @@ class Vendor:
 
     async def asked(self, *, patience: float = PATIENCE) -> Any:
         return await self.client(patience=patience).post(
-            "/v2/iframe-links/chats", {"a": "é"}, operation="link", read=as_it_is
+            "/v2/iframe-links/chats", {"a": "é"}, operation="link", party="crm-user-1", read=as_it_is
         )
 
     @property
@@ -153,14 +134,20 @@ async def test_a_refusal_keeps_what_the_vendor_has_against_the_question(vendor: 
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(401, "OAUTH_TOKEN_INVALID_OR_EXPIRED"), (403, "OAUTH_CRM_INTEGRATION_REQUIRED")]
+    ("status", "code", "hint"),
+    [
+        (401, "OAUTH_TOKEN_INVALID_OR_EXPIRED", "WAZZUP_ACCESS_TOKEN"),
+        (403, "OAUTH_CRM_INTEGRATION_REQUIRED", "Connect a CRM integration"),
+        (403, "OAUTH_SCOPE_FORBIDDEN", "transport,crm"),
+        (403, "A_CODE_OF_TOMORROW", "WAZZUP_ACCESS_TOKEN"),
+    ],
 )
 async def test_refused_credentials_keep_the_vendors_code_and_give_the_operator_a_hint(
-    vendor: Vendor, status: int, code: str
+    vendor: Vendor, status: int, code: str, hint: str
 ) -> None:
     vendor.answers(problem(status, code))
 
-    with pytest.raises(WazzupForbidden, match="WAZZUP_ACCESS_TOKEN") as caught:
+    with pytest.raises(WazzupForbidden, match=hint) as caught:
         await vendor.asked()
 
     assert caught.value.vendor is not None
@@ -179,17 +166,17 @@ async def test_refused_credentials_keep_the_vendors_code_and_give_the_operator_a
         (format_datetime(NOON + timedelta(seconds=30), usegmt=True), 30),
         (format_datetime(NOON + timedelta(days=9), usegmt=True), 600),
         ("Sun, 22 Nov 2026 12:00:30 +0000", 30),
-        (None, 5),
-        ("", 5),
-        ("soon", 5),
-        ("7.5", 5),
-        ("-7", 5),
-        ("1e3", 5),
-        ("0x10", 5),
-        ("²", 5),
-        ("Sun, 22 Nov 2026 12:00:30 -0000", 5),
-        ("Sun, 99 Nov 2026 12:00:30 GMT", 5),
-        ("Sun, 22 Nov 99999 12:00:30 GMT", 5),
+        (None, 2),
+        ("", 2),
+        ("soon", 2),
+        ("7.5", 2),
+        ("-7", 2),
+        ("1e3", 2),
+        ("0x10", 2),
+        ("²", 2),
+        ("Sun, 22 Nov 2026 12:00:30 -0000", 2),
+        ("Sun, 99 Nov 2026 12:00:30 GMT", 2),
+        ("Sun, 22 Nov 99999 12:00:30 GMT", 2),
     ],
 )
 async def test_a_vendor_that_is_busy_says_for_how_long(vendor: Vendor, hint: str | None, seconds: float) -> None:
@@ -235,7 +222,6 @@ async def test_a_vendor_that_failed_is_unavailable(vendor: Vendor, status: int, 
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"null",
         b" null\n",
         b'{"data": ',
@@ -257,7 +243,15 @@ async def test_a_2xx_that_is_not_json_is_unreadable(vendor: Vendor, body: bytes)
     assert vendor.attempts == 1
 
 
-@pytest.mark.parametrize("status", [204, 301, 302, 304, 307, 404, 405, 408, 409, 410, 415, 418, 422, 451])
+@pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(204), httpx.Response(200, text="OK")])
+async def test_a_2xx_that_says_nothing_is_an_answer_of_nothing(vendor: Vendor, answer: httpx.Response) -> None:
+    """Users, contacts and deals may be answered so."""
+    vendor.answers(answer)
+
+    assert await vendor.asked() is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 304, 307, 404, 405, 408, 409, 410, 415, 418, 422, 451])
 async def test_a_status_that_the_api_does_not_know_is_unreadable_and_followed_nowhere(
     vendor: Vendor, status: int
 ) -> None:
@@ -425,7 +419,7 @@ async def test_our_own_credential_is_no_code(vendor: Vendor) -> None:
     vendor.answers(problem(401, SECRET.upper()), problem(401, SECRET))
 
     with pytest.raises(WazzupForbidden) as caught:
-        await shouted.post("/v2/iframe-links/chats", {}, operation="link", read=as_it_is)
+        await shouted.post("/v2/iframe-links/chats", {}, operation="link", party="crm-user-1", read=as_it_is)
 
     assert caught.value.vendor is not None
     assert caught.value.vendor.code is None
@@ -597,14 +591,14 @@ def saying(raw: bytes) -> Speaks:
 
 async def test_a_good_answer_arrives_over_a_real_connection() -> None:
     async with listening(saying(GOOD)) as client:
-        assert await client.post("/", {}, operation="link", read=as_it_is) == {"data": 12}
+        assert await client.post("/", {}, operation="link", party="crm-user-1", read=as_it_is) == {"data": 12}
 
 
 @pytest.mark.parametrize("raw", NOT_HTTP.values(), ids=NOT_HTTP.keys())
 async def test_whatever_speaks_no_http_is_one_of_our_errors(raw: bytes) -> None:
     async with listening(saying(raw)) as client:
         with pytest.raises(WazzupError):
-            await client.post("/", {}, operation="link", read=as_it_is)
+            await client.post("/", {}, operation="link", party="crm-user-1", read=as_it_is)
 
 
 async def test_a_connection_that_is_reset_is_one_of_our_errors() -> None:
@@ -614,7 +608,7 @@ async def test_a_connection_that_is_reset_is_one_of_our_errors() -> None:
 
     async with listening(resets) as client:
         with pytest.raises(WazzupUnavailable):
-            await client.post("/", {}, operation="link", read=as_it_is)
+            await client.post("/", {}, operation="link", party="crm-user-1", read=as_it_is)
 
 
 async def test_a_port_where_nobody_listens_is_one_of_our_errors() -> None:
@@ -622,9 +616,9 @@ async def test_a_port_where_nobody_listens_is_one_of_our_errors() -> None:
         pass
 
     async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=None) as http:
-        nobody = Vendor(http, respx.Route()).client(base_url=client.base_url)
+        nobody = Vendor(http, respx.Route()).client(base_url=client.wire.wire.base_url)
         with pytest.raises(WazzupUnavailable):
-            await nobody.post("/", {}, operation="link", read=as_it_is)
+            await nobody.post("/", {}, operation="link", party="crm-user-1", read=as_it_is)
 
 
 async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
@@ -636,5 +630,5 @@ async def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
 
     async with listening(waits, patience=0.1) as client:
         with pytest.raises(WazzupTimeout):
-            await client.post("/", {}, operation="link", read=as_it_is)
+            await client.post("/", {}, operation="link", party="crm-user-1", read=as_it_is)
         await asyncio.wait_for(silent.wait(), 2)

@@ -1,7 +1,6 @@
 """Whatever a page may ask, the body that goes to Wazzup is one that its contract allows."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,10 +15,10 @@ from app.errors import Invalid, WazzupUnreadable
 from app.links.models import ChatType, LinkQuestion, LinkRequest, UseEvents
 from app.links.question import Asker, Manners, settle
 from app.telemetry import Telemetry
-from app.wazzup.client import WazzupClient
 from app.wazzup.v2 import WazzupV2, link_question
-from tests.driver import CARD, Clock
+from tests.driver import CARD
 from tests.vendor_contract import check_request
+from tests.wazzup_client import client_on
 
 PATH = "/v2/iframe-links/chats"
 WAZZUP = "https://wazzup.test"
@@ -43,15 +42,7 @@ async def wazzup() -> AsyncIterator[tuple[WazzupV2, respx.Route]]:
     router = respx.MockRouter(assert_all_called=False)
     route = router.post(WAZZUP + PATH).respond(json={"data": {"link": LINK}, "meta": {"timestamp": 1764849838}})
     async with httpx.AsyncClient(transport=httpx.MockTransport(router.async_handler)) as http:
-        client = WazzupClient(
-            http=http,
-            base_url=WAZZUP,
-            credential=lambda: "token",
-            patience=timedelta(seconds=5),
-            account="default",
-            clock=Clock(),
-            journal=Telemetry(),
-        )
+        client = client_on(http, WAZZUP, "token", journal=Telemetry())
         yield WazzupV2(client, ("*.wazzup24.com",)), route
 
 

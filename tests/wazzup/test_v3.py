@@ -75,8 +75,8 @@ async def test_an_active_chat_that_would_open_a_blank_window_is_left_out_with_a_
 @pytest.mark.parametrize(
     ("fault", "status", "code", "vendor_code"),
     [
-        (Fault(on="links", status=400, code="INVALID_USER"), 422, "WAZZUP_REFUSED", "INVALID_USER"),
-        (Fault(on="links", status=200, code="INVALID_USER"), 422, "WAZZUP_REFUSED", "INVALID_USER"),
+        (Fault(on="links", status=400, code="INVALID_USER"), 422, "WAZZUP_USER_UNKNOWN", "INVALID_USER"),
+        (Fault(on="links", status=200, code="INVALID_USER"), 422, "WAZZUP_USER_UNKNOWN", "INVALID_USER"),
         (Fault(on="links", status=403, code="FORBIDDEN"), 502, "WAZZUP_FORBIDDEN", "FORBIDDEN"),
         (Fault(on="links", status=200, body='{"error": "NO_LINK"}'), 422, "WAZZUP_REFUSED", "NO_LINK"),
         (Fault(on="links", status=200, body="{}"), 502, "WAZZUP_UNREADABLE", None),

@@ -1,0 +1,1 @@
+"""Telling Wazzup of deals. Law: contacts before deals; a refusal names its item; telling again changes nothing."""
