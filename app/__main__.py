@@ -14,10 +14,10 @@ from joserfc.jwk import OctKey
 from app.accounts import DEFAULT, Account
 from app.accounts_file import named
 from app.clock import SystemClock
-from app.configured import doubts
+from app.diagnosis.configured import doubts
+from app.diagnosis.examination import User
 from app.doctor import Wish, doctor
 from app.embedded import DataDirTaken, EmbeddedStoreFailed
-from app.examination import User
 from app.main import VERSION, create_app
 from app.serving import PortTaken, listen, run, serve
 from app.settings import Settings

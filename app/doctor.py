@@ -20,13 +20,11 @@ from pydantic import SecretStr
 
 from app.accounts import Account, RefreshGrant
 from app.assembly import VARIABLES, Ground, Served, assemble
-from app.causes import in_plain_words
 from app.clock import Clock, SystemClock
-from app.configured import findings_of
-from app.embedded import DataDirTaken, EmbeddedStoreFailed, embedded_valkey, running_valkey
-from app.errors import StoreUnavailable
-from app.examination import Examination, User, unasked
-from app.findings import (
+from app.diagnosis.causes import in_plain_words
+from app.diagnosis.configured import findings_of
+from app.diagnosis.examination import Examination, User, unasked
+from app.diagnosis.findings import (
     Finding,
     Status,
     all_is_well,
@@ -40,6 +38,8 @@ from app.findings import (
     skipped,
     warning,
 )
+from app.embedded import DataDirTaken, EmbeddedStoreFailed, embedded_valkey, running_valkey
+from app.errors import StoreUnavailable
 from app.settings import Settings, StorePlace
 from app.store import Store, connected
 from app.telemetry import Telemetry, configure

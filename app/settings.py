@@ -11,9 +11,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.accounts import DEFAULT, Account, apart
 from app.accounts_file import read_accounts
+from app.limits import SECRET_LENGTH
 from app.variables import Misconfigured, Secrets, StoreUrl, sentences
-
-SECRET_LENGTH = 32
 
 _AS_WRITTEN = SettingsConfigDict(
     frozen=True, extra="ignore", env_ignore_empty=True, enable_decoding=False, hide_input_in_errors=True

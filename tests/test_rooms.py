@@ -16,6 +16,7 @@ TOLD = {"app.settings", "app.accounts", "app.accounts_file", "app.variables"}
 USE_CASES = {
     "app.links.issuer", "app.links.question", "app.links.models", "app.links.contacts",
     "app.deals.teller", "app.deals.question", "app.deals.models",
+    "app.webhooks.attempt", "app.webhooks.retry", "app.webhooks.signing",
 }  # fmt: skip
 FOREIGN_TO_USE_CASES = {"httpx", "httpx_aiohttp", "redis", "fastapi", "starlette", "aiohttp"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "misc", "shared"}
@@ -201,8 +202,13 @@ def test_wazzup_knows_of_links_and_deals_only_their_models_and_of_other_rooms_no
 
 
 def test_no_room_knows_the_settings_since_it_is_handed_its_numbers() -> None:
+    """But for the diagnosis, whose subject an account is."""
     knowing = {
-        module for module in MODULES if room_of(module) and ours(module) & (TOLD | {"app.wiring", "app.assembly"})
+        f"{module} imports {name}"
+        for module in MODULES
+        if room_of(module)
+        for name in ours(module) & (TOLD | {"app.wiring", "app.assembly"})
+        if (room_of(module), name) != ("diagnosis", "app.accounts")
     }
 
     assert knowing == set()

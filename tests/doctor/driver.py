@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 
+from app.diagnosis.examination import User
+from app.diagnosis.findings import Finding, Status, for_machines, for_people
 from app.doctor import Wish, examine
-from app.examination import User
-from app.findings import Finding, Status, for_machines, for_people
 from app.settings import Settings
 from tests.driver import (
     ACCESS_TOKEN,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.diagnosis.findings import Finding, Status, all_is_well, failed, for_machines, for_people, ok, skipped, warning
 from app.doctor import Wish, examine_environment
-from app.findings import Finding, Status, all_is_well, failed, for_machines, for_people, ok, skipped, warning
 from app.settings import Settings
 from tests.doctor.driver import ANNA, LABEL, SECRETS, V3, WHITE_LABEL, Findings, examined
 from tests.driver import ACCESS_TOKEN, SERVER_KEY, WAZZUP

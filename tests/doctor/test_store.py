@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from app.diagnosis.findings import Finding, Status
 from app.embedded import embedded_valkey
-from app.findings import Finding, Status
 from tests.doctor.driver import LABEL, WHITE_LABEL, Findings, examined
 from tests.driver import running, simulated
 from tests.floor.test_store import FORMS, free_port, valkey_server

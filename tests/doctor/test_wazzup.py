@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from app.diagnosis.examination import Examination, User
+from app.diagnosis.findings import Status
 from app.doctor import Wish, examine
 from app.errors import StoreUnavailable
-from app.examination import Examination, User
-from app.findings import Status
 from app.links.models import LinkRequest, UseEvents
 from app.links.question import Manners
 from app.simulator.faults import Fault

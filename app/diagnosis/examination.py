@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from app.accounts import Account
-from app.causes import in_plain_words
 from app.clock import Clock
+from app.diagnosis.causes import in_plain_words
+from app.diagnosis.findings import Finding, Status, counted, failed, named_in, ok, skipped, warning
 from app.errors import (
     BudgetSpent,
     GatewayError,
@@ -28,7 +29,6 @@ from app.errors import (
     WazzupTimeout,
     WazzupUnreadable,
 )
-from app.findings import Finding, Status, counted, failed, named_in, ok, skipped, warning
 from app.links.issuer import LinkSource
 from app.links.models import AskedUser, LinkQuestion, LinkRequest
 from app.links.question import Asker, Manners, settle

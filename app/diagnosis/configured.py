@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from app.accounts import AccessToken, Account, ApiKey, RefreshGrant, TokenExchange
-from app.findings import Finding, counted, misconfigured, ok, warning
-from app.limits import Rate
-from app.settings import SECRET_LENGTH
+from app.diagnosis.findings import Finding, counted, misconfigured, ok, warning
+from app.limits import SECRET_LENGTH, Rate
 
 WEAK_KEY = 16
 
