@@ -16,7 +16,6 @@ TOLD = {"app.settings", "app.accounts", "app.accounts_file", "app.variables"}
 USE_CASES = {
     "app.links.issuer", "app.links.question", "app.links.models", "app.links.contacts",
     "app.deals.teller", "app.deals.question", "app.deals.models",
-    "app.webhooks.attempt", "app.webhooks.retry", "app.webhooks.signing",
 }  # fmt: skip
 FOREIGN_TO_USE_CASES = {"httpx", "httpx_aiohttp", "redis", "fastapi", "starlette", "aiohttp"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "misc", "shared"}
