@@ -7,7 +7,7 @@ PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench openapi lock clean
+.PHONY: help setup run test check bench chaos openapi lock clean
 
 help:  ## List the commands
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -31,6 +31,9 @@ openapi: $(VENV)/runs  ## Write openapi/gateway.json anew
 
 bench: $(VENV)/tests  ## Measure, side by side with baselines
 	@$(BIN)/python -m tests.benchmarks
+
+chaos: $(VENV)/tests  ## Kill everything under load, and lose nothing (about 15 minutes; CHAOS_EVENTS, CHAOS_KILLS choose)
+	@$(BIN)/python -m tests.chaos
 
 setup: $(VENV)/tests  ## Only the set-up
 

@@ -1,4 +1,4 @@
-"""The commands: `python -m app serve | demo | doctor | token | openapi`."""
+"""The commands: `python -m app serve | worker | demo | doctor | token | openapi`."""
 
 import sys
 from datetime import timedelta
@@ -23,6 +23,7 @@ from app.serving import PortTaken, listen, run, serve
 from app.settings import Settings
 from app.telemetry import configure
 from app.variables import Misconfigured
+from app.worker import work
 
 log = structlog.get_logger()
 
@@ -36,14 +37,16 @@ cli = typer.Typer(
 
 
 @cli.command("serve")
-def serve_command() -> None:
+def serve_command(
+    delivers: Annotated[bool, typer.Option("--worker/--no-worker", help="Deliver webhooks too.")] = True,
+) -> None:
     """Serve the gateway, configured from the environment (and .env, if there is one)."""
     settings = _settings()
     accounts = settings.accounts()
     for account in accounts.values():
         account.wazzup_way()
     configure(level=settings.log_level, form=settings.log_format)
-    app = create_app(settings)
+    app = create_app(settings, delivers=delivers)
     for name, account in accounts.items():
         _warn_of(name, account)
     if settings.unheard:
@@ -55,11 +58,23 @@ def serve_command() -> None:
             serve(
                 app,
                 sock,
+                stopping=app.stopping,
                 reread=app.reread if settings.accounts_file else _nothing_to_reread,
                 ready=lambda: log.info("gateway.started", version=VERSION, host=settings.host, port=port),
             )
         )
     log.info("gateway.stopped")
+
+
+@cli.command("worker")
+def worker_command() -> None:
+    """Only deliver webhooks, for gateways on the same Redis: run as many as needed."""
+    settings = _settings()
+    for account in settings.accounts().values():
+        account.wazzup_way()
+    configure(level=settings.log_level, form=settings.log_format)
+    run(work(settings, ready=lambda: log.info("worker.started", version=VERSION)))
+    log.info("worker.stopped")
 
 
 def _warn_of(name: str, account: Account) -> None:

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from app.limits import Rate
@@ -17,19 +19,25 @@ from app.variables import (
     AccountId,
     BaseUrl,
     CallRate,
+    ClientId,
     Country,
+    Credential,
+    Credentials,
     Events,
     Listed,
+    Login,
     Misconfigured,
+    Networks,
     Origins,
     PhoneChats,
     PositiveSeconds,
+    Schedule,
     Seconds,
-    Secrets,
 )
 
 DEFAULT = "default"
 BASE_URLS = {"v2": "https://tech.wazzup24.com", "v3": "https://api.wazzup24.com"}
+RETRY_SECONDS = (0, 5, 30, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 # Each of v2's ways in, by the variables that make it whole.
 _WAYS = (
     ("WAZZUP_ACCESS_TOKEN",),
@@ -77,8 +85,8 @@ class Account(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    api_keys: Secrets = ()
-    admin_api_keys: Secrets = ()
+    api_keys: Credentials = ()
+    admin_api_keys: Credentials = ()
     jwt_secret: SecretStr | None = None
     jwt_public_key: SecretStr | None = None
     jwt_jwks_url: str | None = Field(default=None, pattern=r"^https?://")
@@ -87,13 +95,13 @@ class Account(BaseModel):
     allowed_origins: Origins = ()
     wazzup_api: Literal["v2", "v3"] = "v2"
     wazzup_base_url: BaseUrl | None = None
-    wazzup_access_token: SecretStr | None = None
-    wazzup_client_id: str | None = None
-    wazzup_refresh_token: SecretStr | None = None
-    wazzup_partner_email: SecretStr | None = None
-    wazzup_partner_password: SecretStr | None = None
+    wazzup_access_token: Credential | None = None
+    wazzup_client_id: ClientId | None = None
+    wazzup_refresh_token: Credential | None = None
+    wazzup_partner_email: Login | None = None
+    wazzup_partner_password: Login | None = None
     wazzup_account_id: AccountId | None = None
-    wazzup_api_key: SecretStr | None = None
+    wazzup_api_key: Credential | None = None
     wazzup_link_hosts: Listed = ("*.wazzup24.com",)
     wazzup_timeout_seconds: PositiveSeconds = timedelta(seconds=10)
     wazzup_rate_limit: CallRate = Rate(500, timedelta(seconds=5))
@@ -105,13 +113,16 @@ class Account(BaseModel):
     default_events: Events = ("deals",)
     phone_chat_types: PhoneChats = ("whatsapp",)
     default_country: Country | None = None
+    webhook_timeout_seconds: PositiveSeconds = timedelta(seconds=15)
+    webhook_retry_seconds: Schedule = tuple(timedelta(seconds=wait) for wait in RETRY_SECONDS)
+    webhook_allow_networks: Networks = ()
+    webhook_use_proxy: bool = False
+    event_retention_seconds: PositiveSeconds = timedelta(days=7)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if len(set(self.keys)) < len(self.keys):
             raise ValueError("API_KEYS, ADMIN_API_KEYS: each key once; one key cannot be both")
-        if not all(key.isascii() for key in self.keys):
-            raise ValueError("API_KEYS, ADMIN_API_KEYS: plain ASCII, since a header carries nothing else safely")
         if sum(bool(way) for way in (self.jwt_secret, self.jwt_public_key, self.jwt_jwks_url)) > 1:
             raise ValueError("JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL: set one of them, not several")
         if self.wazzup_api == "v2" and urlsplit(self.base_url).hostname == "api.wazzup24.com":
@@ -131,7 +142,7 @@ class Account(BaseModel):
     @property
     def signer(self) -> str | None:
         """Whoever signs this account's user tokens: the same for accounts that could take each other's."""
-        pem = self.jwt_public_key and "".join(self.jwt_public_key.get_secret_value().replace("\\n", "\n").split())
+        pem = self.jwt_public_key and _same_key(self.jwt_public_key.get_secret_value().replace("\\n", "\n"))
         return self.jwt_secret.get_secret_value() if self.jwt_secret else pem or self.jwt_jwks_url
 
     @property
@@ -151,7 +162,7 @@ class Account(BaseModel):
             Misconfigured: no way is whole, or there are several; names the variables.
         """
         if self.wazzup_api == "v3":
-            if self.wazzup_api_key is None:
+            if not self.wazzup_api_key:
                 raise Misconfigured(["WAZZUP_API_KEY: not set. Without it Wazzup gives no links (WAZZUP_API=v3)"])
             return ApiKey(self.wazzup_api_key)
         _one_whole_way([[name for name in way if self._set(name)] for way in _WAYS])
@@ -164,6 +175,15 @@ class Account(BaseModel):
 
     def _set(self, variable: str) -> bool:
         return bool(getattr(self, variable.lower()))
+
+
+def _same_key(pem: str) -> str:
+    """The same text for the same public key, in whichever form it is written."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):  # That is refused elsewhere.
+        return "".join(pem.split())
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
 
 
 def _one_whole_way(begun: list[list[str]]) -> None:
@@ -204,8 +224,20 @@ def apart(accounts: Mapping[str, Account]) -> None:
         "Each use replaces it, so they would lock each other out"
         for one, other in _sharing(grants)
     ]
+    problems += [
+        f"ACCOUNTS_FILE: the accounts {one} and {other} have the same {variable}. Each counts its calls for itself, "
+        "so together they would pass wazzup_rate_limit: let them be one account"
+        for variable in ("wazzup_access_token", "wazzup_api_key")
+        for one, other in _sharing({name: _in_use(account, variable) for name, account in accounts.items()})
+    ]
     if problems := [*problems, *_shared_tokens(accounts)]:
         raise Misconfigured(problems)
+
+
+def _in_use(account: Account, variable: str) -> list[str]:
+    used = {"v2": "wazzup_access_token", "v3": "wazzup_api_key"}[account.wazzup_api] == variable
+    secret: SecretStr | None = getattr(account, variable)
+    return [secret.get_secret_value()] if used and secret else []
 
 
 def _sharing(secrets: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:

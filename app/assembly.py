@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import httpx
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from app.accounts import AccessToken, Account, ApiKey, RefreshGrant, TokenExchange, WayIn
 from app.accounts_file import named
@@ -12,12 +13,14 @@ from app.clock import Clock
 from app.deals.api import AccountDeals
 from app.deals.question import Terms
 from app.deals.teller import DealTeller
+from app.events.waiting import Waiting
 from app.links.api import AccountLinks
 from app.links.cache import RedisLinkCache
 from app.links.contacts import known_country
 from app.links.issuer import Lifetimes, LinkIssuer
 from app.links.models import ChatType, UseEvents
 from app.links.question import Manners
+from app.outgoing import Outgoing, outgoing
 from app.sealing import KeyRing
 from app.store import Store
 from app.telemetry import Telemetry
@@ -38,6 +41,8 @@ from app.wazzup.wire import Wire
 
 DIALECTS: dict[str, type[WazzupV2] | type[WazzupV3]] = {"v2": WazzupV2, "v3": WazzupV3}
 LONGEST_USER_ID = {"v2": 64, "v3": 200}
+# Seconds for what must be taken home where nobody says how long it may take.
+HOME_PATIENCE = 1.5
 # What an operator mends when Wazzup refuses us.
 VARIABLES: dict[type[WayIn], str] = {
     AccessToken: "WAZZUP_ACCESS_TOKEN",
@@ -53,9 +58,11 @@ class Ground:
 
     http: httpx.AsyncClient
     store: Store
+    listener: Redis
     ring: KeyRing
     clock: Clock
     telemetry: Telemetry
+    waiting: Waiting
 
 
 @dataclass(frozen=True)
@@ -66,13 +73,17 @@ class Served:
     keys: Keys
     wazzup: WazzupClient
     api: WazzupV2 | WazzupV3
+    introduced: IntroducedLinks
     links: AccountLinks
     deals: AccountDeals
+    outgoing: Outgoing
 
-    async def rest(self) -> None:
-        """Finishes what must not be broken off."""
+    async def rest(self, within: float = HOME_PATIENCE) -> None:
+        """Finishes what must not be broken off, within so many seconds, and closes what is this account's own."""
         await self.links.issuer.rest()
-        await self.wazzup.tokens.rest()
+        await self.introduced.rest()
+        await self.wazzup.tokens.rest(within)
+        await self.outgoing.http.aclose()
 
 
 def assemble(name: str, account: Account, ground: Ground) -> Served:
@@ -91,7 +102,9 @@ def _assembled(name: str, account: Account, ground: Ground) -> Served:
     way, manners = account.wazzup_way(), _manners(account)
     client = _client(name, account, way, ground)
     wazzup = DIALECTS[account.wazzup_api](client, account.wazzup_link_hosts)
-    introduced = IntroducedLinks(wazzup, ground.store, ground.ring, name, ground.telemetry)
+    introduced = IntroducedLinks(
+        wazzup, ground.store, ground.ring, name, ground.telemetry, account.wazzup_timeout_seconds
+    )
     issuer = LinkIssuer(
         wazzup=introduced if account.wazzup_sync_users else wazzup,
         memory=RedisLinkCache(
@@ -110,8 +123,10 @@ def _assembled(name: str, account: Account, ground: Ground) -> Served:
         ),
         wazzup=client,
         api=wazzup,
+        introduced=introduced,
         links=AccountLinks(manners, issuer),
         deals=AccountDeals(_terms(manners, account), DealTeller(wazzup, name, ground.telemetry)),
+        outgoing=outgoing(name, account, ground.store, ground.ring, ground.clock, ground.telemetry, ground.waiting),
     )
 
 
@@ -127,7 +142,7 @@ def _client(name: str, account: Account, way: WayIn, ground: Ground) -> WazzupCl
     wire = MeteredWire(Wire(ground.http, account.base_url, VARIABLES[type(way)], ground.clock), budget)
     return WazzupClient(
         wire=wire,
-        tokens=_tokens(name, account, _granted(way, wire), ground),
+        tokens=_tokens(name, _granted(way, wire), ground),
         circuit=Circuit(name, ground.clock, ground.telemetry),
         patience=account.wazzup_timeout_seconds,
         account=name,
@@ -147,13 +162,11 @@ def _granted(way: WayIn, wire: MeteredWire) -> StaticToken | Grantor:
             return Exchange(wire, email.get_secret_value(), password.get_secret_value(), account_id)
 
 
-def _tokens(name: str, account: Account, source: StaticToken | Grantor, ground: Ground) -> Tokens:
+def _tokens(name: str, source: StaticToken | Grantor, ground: Ground) -> Tokens:
     if isinstance(source, StaticToken):
         return source
     vault = TokenVault(ground.store, ground.ring, name, source.identity, ground.telemetry)
-    return SharedToken(
-        source, vault, patience=account.wazzup_timeout_seconds, clock=ground.clock, journal=ground.telemetry
-    )
+    return SharedToken(source, vault, clock=ground.clock, journal=ground.telemetry)
 
 
 def _vendor(account: Account, way: WayIn, ring: KeyRing) -> tuple[str, str, str]:

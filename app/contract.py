@@ -24,7 +24,16 @@ SECURITY_SCHEMES: dict[str, Any] = {
     },
 }
 
+SECURITY_SCHEMES["relayToken"] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The relay token in the answer of `POST /links`: posts events of that one user, until it expires.",
+}
+
 NEEDS_CALLER: dict[str, Any] = {"security": [{"serverKey": []}, {"adminKey": []}, {"userToken": []}]}
+NEEDS_POSTER: dict[str, Any] = {
+    "security": [{"serverKey": []}, {"adminKey": []}, {"userToken": []}, {"relayToken": []}]
+}
 NEEDS_SERVER: dict[str, Any] = {"security": [{"serverKey": []}, {"adminKey": []}]}
 NEEDS_ADMIN: dict[str, Any] = {"security": [{"adminKey": []}]}
 
@@ -175,3 +184,72 @@ DEALS_EXAMPLES: dict[str, Any] = {
 }
 
 DEALS_ANSWER_EXAMPLE: dict[str, Any] = {"contacts": 1, "deals": 1}
+
+EVENT_PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`wait=5` waits up to so many seconds, 30 at most, for the webhooks' answers (RFC 7240).",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Stands for `id`, where the body has none.",
+        "schema": {"type": "string"},
+    },
+]
+
+EVENT_EXAMPLES: dict[str, Any] = {
+    "the user clicked +": {
+        "value": {
+            "type": "WZ_CREATE_ENTITY",
+            "data": {"chatType": "whatsapp", "chatId": "37111234567", "userId": "crm-user-1"},
+            "id": "0b2f7c1e-3d5a-4a8e-9f58-2f1f0a6f3b11",
+        }
+    },
+    "the user clicked a deal": {
+        "value": {
+            "type": "WZ_OPEN_ENTITY",
+            "data": {
+                "chatType": "whatsapp",
+                "chatId": "37111234567",
+                "userId": "crm-user-1",
+                "entity": {"id": "D-77", "name": "Chairs", "closed": False, "link": "https://crm.example/d/77"},
+            },
+        }
+    },
+}
+
+EVENT_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "With `Prefer: wait`: every webhook was tried in time.",
+        "content": {
+            "application/json": {
+                "example": {
+                    "id": "evt_01KAMPE8M0ABCDEFGHJKMN",
+                    "results": [
+                        {
+                            "webhook_id": "wh_01KAMPDZZ0ABCDEFGHJKMN",
+                            "status": "delivered",
+                            "response": {"status": 200, "body": '{"url": "https://crm.example/d/78"}'},
+                        }
+                    ],
+                },
+            }
+        },
+    },
+    202: {"description": "The event and its deliveries are stored."},
+}
+
+WEBHOOK_EXAMPLES: dict[str, Any] = {
+    "new deals": {
+        "value": {
+            "url": "https://crm.example/wazzup",
+            "events": ["WZ_CREATE_ENTITY"],
+            "description": "Makes deals",
+            "headers": {"X-Tenant": "north"},
+        }
+    },
+    "everything": {"value": {"url": "https://crm.example/wazzup", "events": ["*"]}},
+}

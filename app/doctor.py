@@ -38,6 +38,7 @@ from app.diagnosis.findings import (
     skipped,
     warning,
 )
+from app.diagnosis.published import published_keys
 from app.embedded import DataDirTaken, EmbeddedStoreFailed, embedded_valkey, running_valkey
 from app.errors import StoreUnavailable
 from app.settings import Settings, StorePlace
@@ -217,7 +218,8 @@ class Patient:
         except Misconfigured as refused:
             wrong = [replace(misconfigured(sentence), account=self.name) for sentence in refused.problems]
             return [*wrong, *(of_account(self.name, one) for one in unasked(_WRONG))]
-        return [of_account(self.name, one) for one in (*configured, *await self._asked(served, user))]
+        published = await published_keys(served.keys.users)
+        return [of_account(self.name, one) for one in (*configured, *published, *await self._asked(served, user))]
 
     async def _asked(self, served: Served, user: User | None) -> list[Finding]:
         if isinstance(self.account.wazzup_way(), RefreshGrant) and not self.keeps:

@@ -41,6 +41,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,13 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.vendor = vendor
         self._headers = dict(headers or {})
+
+    def restated(self, detail: str | None = None) -> Self:
+        """The same error anew: one that several callers meet must not gather what is added for one of them."""
+        said = self.detail if detail is None else detail
+        return type(self)(
+            said, faults=self.faults, retry_after=self.retry_after, vendor=self.vendor, headers=self._headers
+        )
 
     def headers(self) -> dict[str, str]:
         """Headers that belong to this error wherever it is answered."""

@@ -1,19 +1,25 @@
 """What an operator's machines ask: is it alive, is it ready, what has it done?"""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 from fastapi import APIRouter
-from prometheus_client import generate_latest
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app.clock import Clock
 from app.errors import StoreUnavailable
 from app.routes import services_for
 from app.store import Store
 from app.telemetry import Telemetry
+from app.webhooks.crew import Crew, somebody_delivers
+from app.webhooks.figures import families
+from app.webhooks.ledger import ledgers_of
 
 router = APIRouter(tags=["operations"])
 
@@ -31,6 +37,8 @@ class Services(Protocol):
     store: Store
     telemetry: Telemetry
     circuits: Mapping[str, Circuit]
+    clock: Clock
+    crew: Crew | None
 
 
 class Live(BaseModel):
@@ -67,7 +75,8 @@ async def live() -> Live:
     responses={503: {"model": Ready, "description": "Not now; `checks` says why."}},
 )
 async def ready(request: Request) -> Response:
-    """Whether the store can be written, and is set up to keep what it is given; and whether Wazzup answers.
+    """Whether the store can be written, and is set up to keep what it is given; whether anybody delivers to webhooks;
+    and whether Wazzup answers.
 
     A Wazzup that keeps failing is told but makes nobody unready: remembered links are still given.
     """
@@ -78,21 +87,66 @@ async def ready(request: Request) -> Response:
         for name, circuit in services.circuits.items()
         if circuit.is_open
     ]
+    worker = await _worker_check(services)
+    unready = bool(unfit) or worker.status == "failed"
     verdict = Ready(
-        status="unready" if unfit else "ready",
+        status="unready" if unready else "ready",
         checks={
             "store": Check(status="failed" if unfit else "ok", reasons=unfit),
+            "worker": worker,
             "wazzup": Check(status="degraded" if failing else "ok", reasons=failing),
         },
     )
-    return JSONResponse(verdict.model_dump(), 503 if unfit else 200, {"Cache-Control": "no-store"})
+    return JSONResponse(verdict.model_dump(), 503 if unready else 200, {"Cache-Control": "no-store"})
 
 
 @router.get("/metrics", operation_id="metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
-    """Counters and histograms in Prometheus' text format."""
+    """What this process did, and what the whole fleet did with events, in Prometheus' text format.
+
+    What is named `wazzup_gateway_ledger_…` is the fleet's: every gateway on one store tells the same, workers included.
+    Without the store it is left out, and `wazzup_gateway_store_up` is 0.
+    """
     services: Services = services_for(request.scope)
-    return Response(generate_latest(services.telemetry.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    measured = services.telemetry.metrics
+    measured.serves(services.circuits)
+    return Response(
+        measured.exposed(_circuits(services.circuits), *await _ledgers(services)), media_type=CONTENT_TYPE_LATEST
+    )
+
+
+def _circuits(circuits: Mapping[str, Circuit]) -> Metric:
+    what = "1 while this process leaves a failing Wazzup alone."
+    family = GaugeMetricFamily("wazzup_gateway_wazzup_circuit_open", what, labels=("account",))
+    for name, circuit in circuits.items():
+        family.add_metric((name,), circuit.is_open)
+    return family
+
+
+async def _ledgers(services: Services) -> Iterator[Metric]:
+    try:
+        ledgers = await ledgers_of(services.circuits, services.store, services.clock.now())
+    except StoreUnavailable:
+        return iter([_store_up(0)])
+    return itertools.chain([_store_up(1)], families(ledgers))
+
+
+def _store_up(value: int) -> Metric:
+    return GaugeMetricFamily("wazzup_gateway_store_up", "1 while the store answers this process.", value=value)
+
+
+async def _worker_check(services: Services) -> Check:
+    if services.crew is not None:
+        if services.crew.is_alive:
+            return Check(status="ok", reasons=[])
+        return Check(status="failed", reasons=["Deliveries have stopped in this process: restart it, and see its log."])
+    try:
+        if await somebody_delivers(services.store, services.clock):
+            return Check(status="ok", reasons=[])
+    except StoreUnavailable:
+        pass  # That is said of the store.
+    # Nobody would be better off without this replica: what it accepts is stored.
+    return Check(status="degraded", reasons=["Nobody delivers to webhooks. Start one: python -m app worker."])
 
 
 async def _store_reasons(store: Store) -> list[str]:

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-# Characters of a secret that others cannot guess, however long they try.
-SECRET_LENGTH = 32
-
 # More than any service answers; and a span of so many seconds still fits a date.
 _MOST = 1_000_000_000
 

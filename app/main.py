@@ -21,16 +21,19 @@ from app.contract import PROBLEM_SCHEMA, SECURITY_SCHEMES
 from app.deals import api as deals
 from app.edge import Cors, Express, Intake, RequestLog
 from app.errors import GatewayError, Invalid, MethodUnknown, RouteUnknown
+from app.events import api as events
+from app.events import published
 from app.links import api as links
 from app.problems import faults, problem_response
 from app.routes import JsonRoute
 from app.settings import Settings
 from app.telemetry import Telemetry
-from app.variables import Misconfigured
+from app.webhooks import api as webhooks
+from app.webhooks import records_api as records
 from app.wiring import House, open_services
 
 VERSION = "0.1.0"
-ROUTERS = (links.router, deals.router, health.router)
+ROUTERS = (links.router, events.router, records.router, webhooks.router, deals.router, health.router)
 
 DESCRIPTION = """
 Stands between a CRM and Wazzup: holds the Wazzup credentials, gives CRM pages the link of the chat
@@ -41,15 +44,19 @@ Every error is `application/problem+json` (RFC 9457) with a stable `code`.
 
 
 def create_app(
-    settings: Settings, *, clock: Clock | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    delivers: bool = True,
 ) -> "Gateway":
-    """The gateway as an ASGI application. Its services open and close with its lifespan."""
+    """The gateway as an ASGI application. Its services open and close with its lifespan; see `open_services`."""
     telemetry = Telemetry()
     clock = clock or SystemClock()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings, telemetry, clock=clock, transport=transport) as house:
+        async with open_services(settings, telemetry, clock=clock, transport=transport, delivers=delivers) as house:
             app.state.house, app.state.services = house, house.services
             yield
 
@@ -64,8 +71,11 @@ def create_app(
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
+        webhooks=published.router,
         openapi_tags=[
             {"name": "links", "description": "The link of a chat window."},
+            {"name": "events", "description": "What happened in the window, and what became of it."},
+            {"name": "webhooks", "description": "Where events are sent."},
             {"name": "deals", "description": "What a CRM made of the window's events, for Wazzup's Deals list."},
             {"name": "operations", "description": "For the operator's machines."},
         ],
@@ -96,12 +106,13 @@ class Gateway(FastAPI):
         """Follows `ACCOUNTS_FILE`. Requests under way end as they began; a file that is broken changes nothing."""
         telemetry, _ = self._edge
         house: House = self.state.house
-        try:
-            self.state.services = house.reread()
-        except Misconfigured as refused:
-            telemetry.trouble("accounts.refused", hint=str(refused))
-        else:
-            telemetry.note("accounts.reread", accounts=len(house.services.links))
+        house.follow(telemetry)
+        self.state.services = house.services
+
+    def stopping(self) -> None:
+        """The process is to end, and requests are answered meanwhile."""
+        if house := getattr(self.state, "house", None):
+            house.stop()
 
 
 def _fixed_json_routes() -> dict[tuple[str, str], JsonRoute]:

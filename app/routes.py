@@ -12,7 +12,15 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.auth import Authenticator, Caller
-from app.errors import BodyNotJson, ContentTypeUnknown, Invalid
+from app.errors import (
+    BodyNotJson,
+    CallerUnknown,
+    ContentTypeUnknown,
+    CredentialMissing,
+    Invalid,
+    KeysUnavailable,
+    TokenExpired,
+)
 from app.problems import faults
 
 
@@ -42,11 +50,14 @@ async def identify_admin(request: Request) -> Caller:
 Identified = Annotated[Caller, Depends(identify)]
 Admin = Annotated[Caller, Depends(identify_admin)]
 
+# What a caller can meet before anything is looked at.
+UNKNOWN_CALLERS = (CredentialMissing, CallerUnknown, TokenExpired, KeysUnavailable)
+
 Body = TypeVar("Body", bound=BaseModel)
 
 
 class JsonRoute(APIRoute):
-    """A route whose endpoint is `(body: Model, caller: Identified, request: Request) -> Response`.
+    """A route whose endpoint is `(body: Model, caller: Identified or Admin, request: Request, …path) -> Response`.
 
     FastAPI documents it like any other route. It is run without FastAPI's solver: that would read the body before it
     asks who is calling, parse it twice, report errors in a form of its own, and take longer than all of our own work.
@@ -58,9 +69,15 @@ class JsonRoute(APIRoute):
 
     async def handle_json(self, request: Request) -> Response:
         """Asks who calls, reads the body, runs the endpoint."""
-        caller = await identify(request)
-        body = read(self._model, request.scope)
-        return await self.endpoint(caller=caller, request=request, **{self._name: body})  # type: ignore[no-any-return]
+        caller = await self._enter(request)
+        body = {self._name: read(self._model, request.scope)}
+        answer: Response = await self.endpoint(caller=caller, request=request, **body, **request.path_params)
+        return answer
+
+    @cached_property
+    def _enter(self) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
+        entries = [one.call for one in self.dependant.dependencies if one.call in {identify, identify_admin}]
+        return identify_admin if identify_admin in entries else identify
 
     @cached_property
     def _model(self) -> Any:

@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+# Characters of a secret that others cannot guess, however long they try.
+SECRET_LENGTH = 32
+
 _VERSION = b"\x01"
 _ID, _NONCE = 4, 12
 _HEADER = len(_VERSION) + _ID + _NONCE
@@ -60,6 +63,10 @@ class KeyRing:
             return key.aead.decrypt(sealed[1 + _ID : _HEADER], sealed[_HEADER:], name.encode())
         except (InvalidTag, ValueError) as error:
             raise Unsealable from error
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the newest secret sealed it, so that it outlives the others."""
+        return sealed[1 : 1 + _ID] == self._newest.id
 
     def sign(self, message: bytes, *, purpose: bytes) -> str:
         """A signature that only this ring makes, and that is worth nothing for another purpose."""

@@ -71,11 +71,19 @@ class Server(uvicorn.Server):
 
 
 async def serve(
-    app: FastAPI, sock: socket.socket, *, reread: Callable[[], None], ready: Callable[[], None] = lambda: None
+    app: FastAPI,
+    sock: socket.socket,
+    *,
+    reread: Callable[[], None],
+    stopping: Callable[[], None] = lambda: None,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serves `app` on `sock` until a signal asks to stop. SIGHUP calls `reread`, while requests go on."""
+    """Serves `app` on `sock` until a signal asks to stop, and calls `stopping` then: not only once all is answered.
+
+    SIGHUP calls `reread`, while requests go on.
+    """
     server = Server(app)
-    stop_on_signal(server)
+    stop_on_signal(server, also=stopping)
     asked = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
     async with app.router.lifespan_context(app):
@@ -88,11 +96,14 @@ async def serve(
 
 
 def stop_on_signal(
-    *servers: uvicorn.Server, signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT)
+    *servers: uvicorn.Server,
+    signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+    also: Callable[[], None] = lambda: None,
 ) -> None:
-    """Tells `servers` to finish when the process is asked to end."""
+    """Tells `servers` to finish when the process is asked to end, and calls `also`."""
 
     def stop() -> None:
+        also()
         for server in servers:
             server.should_exit = True
 

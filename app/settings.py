@@ -3,6 +3,8 @@
 Nothing else reads the environment. Secrets are `SecretStr` up to the line that hands them over.
 """
 
+import errno
+import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.accounts import DEFAULT, Account, apart
 from app.accounts_file import read_accounts
-from app.limits import SECRET_LENGTH
+from app.sealing import SECRET_LENGTH
 from app.variables import Misconfigured, Secrets, StoreUrl, sentences
 
 _AS_WRITTEN = SettingsConfigDict(
@@ -32,12 +34,18 @@ class StorePlace(BaseSettings):
         """What the environment (and `env_file`, which it overrides) says.
 
         Raises:
-            Misconfigured: names every variable that is wrong.
+            Misconfigured: names every variable that is wrong, or the file that cannot be read.
         """
         try:
+            if env_file and env_file.is_dir():  # Which would be passed over in silence.
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             return cls(_env_file=env_file)
         except ValidationError as error:
             raise Misconfigured(sentences(error)) from None
+        except UnicodeDecodeError:
+            raise Misconfigured([f"{env_file}: not text in UTF-8"]) from None
+        except OSError as error:
+            raise Misconfigured([f"{env_file}: cannot be read ({error.strerror})"]) from None
 
 
 class Settings(Account, StorePlace):
@@ -49,6 +57,7 @@ class Settings(Account, StorePlace):
     port: int = Field(default=8000, ge=0, le=65535)
     secret_key: Secrets = ()
     accounts_file: Path | None = None
+    allow_volatile_store: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] | None = None
 

@@ -13,7 +13,7 @@ Every key, its type and its life. `{account}` is the hash tag: all keys of an ac
 | `wg:{account}:wazzup:token:lock` | string | 3 s, renewed        | the replica that is renewing it          |
 | `wg:{account}:wazzup:calls`      | zset   | a call and a window | calls to Wazzup, by when they ended      |
 | `wg:{account}:wazzup:line` …     | zset   | 1 s, renewed        | users who wait for a call, and since when|
-| `wg:{account}:wazzup:since`      | zset   | 2 min               | users who were sent away, by since when  |
+| `wg:{account}:wazzup:since` …    | zset   | 2 min, or as told   | users who were sent away, by since when  |
 | `wg:{account}:wazzup:pause`      | string | as Wazzup asked     | nobody calls                             |
 | `wg:{account}:wazzup:user:…`     | string | a day               | a user whom Wazzup was told of           |
 | `wg:{-}:health:<what>`           | string | 60 s                | proof that the store can be written      |
@@ -27,23 +27,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha1
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
-from redis.asyncio import Redis, RedisCluster, Sentinel
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError, ResponseError
 
 from app.clock import Clock
 from app.errors import StoreUnavailable
+from app.redis_clients import PATIENCE, client_for
 from app.telemetry import Journal
 
-# Seconds. Long enough for a store that is busy, short enough that a link is never a second late because of it.
-PATIENCE = 0.5
 # Seconds. After a failure nobody else waits for the store in vain: it is asked again after this long.
 HOLD_OFF = 1.0
-# One batch at a time, and a connection for it; the other is for a retry that overlaps with the one it gives up.
-CONNECTIONS = 2
 
 Command = tuple[str | bytes | int, ...]
 
@@ -231,59 +225,9 @@ async def connected(url: str, clock: Clock, journal: Journal | None = None) -> A
     Connections are opened when first needed: a gateway starts, and gives links, without its store.
     """
     async with AsyncExitStack() as stack:
-        store = Store(_client(url, stack), clock, journal)
+        store = Store(client_for(url, stack), clock, journal)
         stack.push_async_callback(store.rest)
         yield store
-
-
-def _client(url: str, stack: AsyncExitStack) -> Redis | RedisCluster:
-    """A client that is closed with `stack`, and so are the clients that it needs to find its way."""
-    options: dict[str, Any] = {
-        # Not for each read: `Store.do` bounds the whole command, which also gives up the connection that it hung on.
-        "socket_timeout": None,
-        "socket_connect_timeout": PATIENCE,
-        # Once more, at once: a store that was restarted has dropped every pooled connection.
-        "retry": Retry(NoBackoff(), 1),
-    }
-    client: Redis | RedisCluster
-    match urlsplit(url).scheme:
-        case "redis+sentinel":
-            client = _sentinel(url, options, stack)
-        case "redis+cluster":
-            client = RedisCluster.from_url(url.replace("redis+cluster", "redis", 1), **options)
-        case _:
-            client = Redis.from_url(url, max_connections=CONNECTIONS, **options)
-    stack.push_async_callback(client.aclose)
-    return client
-
-
-def _sentinel(url: str, options: dict[str, Any], stack: AsyncExitStack) -> Redis:
-    """`redis+sentinel://[user:password@]host:port,host:port/service[/db][?sentinel_password=…]`."""
-    parts = urlsplit(url)
-    login, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    service, _, db = parts.path.strip("/").partition("/")
-    sentinel_password = dict(parse_qsl(parts.query)).get("sentinel_password")
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]
-        [_address(host) for host in hosts.split(",")],
-        sentinel_kwargs=options | ({"password": sentinel_password} if sentinel_password else {}),
-        **options,
-    )
-    for sentinel in sentinels.sentinels:
-        stack.push_async_callback(sentinel.aclose)
-    client: Redis = sentinels.master_for(
-        service or "mymaster",
-        username=unquote(user) or None,
-        password=unquote(password) or None,
-        db=int(db or 0),
-        max_connections=CONNECTIONS,
-    )
-    return client
-
-
-def _address(host: str) -> tuple[str, int]:
-    name, _, port = host.rpartition(":") if ":" in host.rpartition("]")[2] else (host, "", "26379")
-    return name.strip("[]"), int(port)
 
 
 def _fields(info: Any) -> dict[str, str]:

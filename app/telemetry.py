@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, BinaryIO, Protocol, TextIO
@@ -20,12 +20,15 @@ import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     GCCollector,
     Histogram,
+    Metric,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
 )
+from prometheus_client.registry import Collector
 from structlog.typing import EventDict, WrappedLogger
 
 from app.clock import SystemClock
@@ -37,12 +40,14 @@ FIELDS = frozenset({
     "outcome", "scope", "chats", "links",                         # a link
     "contacts", "deals",                                          # how many of them
     "lifetime_seconds",                                           # a token
+    "event_id", "type", "deliveries",                             # an event
+    "webhook_id", "attempt", "follows",                           # a delivery
     "operation", "vendor_status", "vendor_code", "hint",          # a call that others answer
     "version", "host", "port", "accounts",                        # the process
     "logger", "error", "fields",                                  # trouble
 })  # fmt: skip
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _CAUSES_TOLD, _FRAMES_TOLD = 4, 4
 
 # What every line of one request has in common. Set by the edge, added to by whoever learns more.
@@ -71,6 +76,8 @@ class Metrics:
     """The counters and histograms of one process, in a registry of its own."""
 
     def __init__(self) -> None:
+        # They say when a series began, as a second series for each.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -80,8 +87,8 @@ class Metrics:
         self._told = self._counter("told", "Contacts and deals that Wazzup has taken.", "account", "kind")
         self._calls = self._counter("wazzup_calls", "Calls to Wazzup.", "account", "operation", "outcome")
         self._call_seconds = self._seconds("wazzup_call_seconds", "How long Wazzup took.", "operation")
-        self._circuit_open = self._gauge("wazzup_circuit_open", "1 while a failing Wazzup is left alone.", "account")
         self._renewals = self._counter("token_renewals", "Tokens that Wazzup was asked for.", "account", "outcome")
+        self._events = self._counter("events", "Events posted: accepted, or duplicate.", "account", "outcome")
 
     def count(self, what: str, facts: dict[str, Any]) -> None:
         """Moves what a note of this kind moves."""
@@ -97,21 +104,38 @@ class Metrics:
             case "wazzup.called":
                 self._calls(facts["account"], facts["operation"], facts["outcome"]).inc()
                 self._call_seconds(facts["operation"]).observe(facts["duration_ms"] / 1000)
-            case "circuit.opened" | "circuit.closed":
-                self._circuit_open(facts["account"]).set(what == "circuit.opened")
+            case "event.accepted":
+                self._events(facts["account"], facts["outcome"]).inc()
             case "token.renewed" | "token.refused":
                 self._renewals(facts["account"], what.removeprefix("token.")).inc()
+
+    def serves(self, accounts: Iterable[str]) -> None:
+        """Shows what operators are called for from 0 on: no rate sees the step that a series begins with."""
+        for account in accounts:
+            self._renewals(account, "refused")
+            self._calls(account, "link", "wazzup_forbidden")
+
+    def exposed(self, *beside: Metric) -> bytes:
+        """All of it in Prometheus' text format, and what others have measured `beside`."""
+        return generate_latest(self.registry) + generate_latest(_Measured(beside))
 
     # Looking a metric up by its labels takes a lock and a while; what it finds never changes.
     def _counter(self, name: str, what: str, *labels: str) -> Callable[..., Counter]:
         return cache(Counter(f"wazzup_gateway_{name}", what, labels, registry=self.registry).labels)
 
-    def _gauge(self, name: str, what: str, *labels: str) -> Callable[..., Gauge]:
-        return cache(Gauge(f"wazzup_gateway_{name}", what, labels, registry=self.registry).labels)
-
     def _seconds(self, name: str, what: str, *labels: str) -> Callable[..., Histogram]:
         histogram = Histogram(f"wazzup_gateway_{name}", what, labels, buckets=_BUCKETS, registry=self.registry)
         return cache(histogram.labels)
+
+
+class _Measured(Collector):
+    """Metrics that were measured for this one answer."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
 
 
 class Telemetry:

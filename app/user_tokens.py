@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import httpx
 import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -91,7 +92,10 @@ class FixedKey:
             ValueError: not a public key that signs user tokens.
         """
         text = pem.replace("\\n", "\n")
-        public = load_pem_public_key(text.encode())
+        try:
+            public = load_pem_public_key(text.encode())
+        except UnsupportedAlgorithm as error:
+            raise ValueError("a key of a kind that is not known here") from error
         match public:
             case RSAPublicKey():
                 return cls(RSAKey.import_key(text), ("RS256",))
@@ -116,6 +120,7 @@ class Jwks:
         self._keys: list[Key] = []
         self._fetched_at: datetime | None = None
         self._tried_at: datetime | None = None
+        self._failure: Exception | None = None
         self._fetching = asyncio.Lock()
 
     def has(self, kid: str | None) -> bool:
@@ -154,7 +159,7 @@ class Jwks:
             raise KeysUnavailable(
                 "The CRM's keys (JWT_JWKS_URL) cannot be read now, so user tokens cannot be checked. Try again soon.",
                 retry_after=JWKS_PAUSE,
-            )
+            ) from self._failure
 
     async def _fetch(self, now: datetime) -> None:
         try:
@@ -162,8 +167,9 @@ class Jwks:
         except (httpx.HTTPError, OSError, TimeoutError, ValueError, TypeError, KeyError, JoseError) as error:
             # What is known stays in use: a CRM's outage must not log everybody out.
             self._journal.trouble("jwks.failed", error, hint="JWT_JWKS_URL")
+            self._failure = error
             return
-        self._fetched_at = now
+        self._fetched_at, self._failure = now, None
 
     async def _download(self) -> list[Key]:
         async with asyncio.timeout(JWKS_PATIENCE), self._http.stream("GET", self._url) as response:

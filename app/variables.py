@@ -5,7 +5,9 @@ may be a secret.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from app.limits import Rate
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 _ACCOUNT_ID = re.compile(r"\d+(-\d+)*", re.ASCII)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Misconfigured(Exception):
@@ -91,7 +94,7 @@ def _origin(value: str) -> str:
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"[@?#]", value):
         raise ValueError("write a plain URL such as https://tech.wazzup24.com")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("plain http is only for a loopback address: the credentials would travel in the clear")
@@ -109,10 +112,51 @@ def _store_url(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _credential(secret: SecretStr) -> SecretStr:
+    return SecretStr(_for_a_header(secret.get_secret_value()))
+
+
+def _for_a_header(value: str) -> str:
+    stripped = value.strip()  # A secret that is mounted as a file often ends with a line break.
+    if not (stripped.isascii() and stripped.isprintable()):
+        raise ValueError("write plain printable ASCII, since a header carries nothing else safely")
+    return stripped
+
+
+def _login(secret: SecretStr) -> SecretStr:
+    stripped = secret.get_secret_value().strip("\r\n")
+    if _CONTROLS.search(stripped):
+        raise ValueError("holds a line break or another control character, which no login has")
+    return SecretStr(stripped)
+
+
 def _country(value: str) -> str:
     if not (len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004 - ISO 3166 alpha-2
         raise ValueError("write two letters such as LV (ISO 3166)")
     return value.upper()
+
+
+def _schedule(value: object) -> object:
+    return [_seconds(part) for part in _numbers(value)]
+
+
+def _numbers(value: object) -> Iterable[object]:
+    parts = _listed(value)
+    assert isinstance(parts, list)  # noqa: S101 - or it was refused
+    return parts
+
+
+def _some(value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if not value:
+        raise ValueError("write the wait before each attempt, at least one, for example 0,5,30")
+    return value
+
+
+def _network(value: object) -> object:
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        raise ValueError("write networks such as 10.1.0.0/16, without host bits") from None
 
 
 def _account_id(value: object) -> object:
@@ -124,11 +168,22 @@ def _account_id(value: object) -> object:
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_listed)]
+Credential = Annotated[SecretStr, AfterValidator(_credential)]
+"""What is sent in a header: stripped, and nothing but printable ASCII."""
+Credentials = Annotated[tuple[Credential, ...], BeforeValidator(_listed)]
+ClientId = Annotated[str, AfterValidator(_for_a_header)]
+Login = Annotated[SecretStr, AfterValidator(_login)]
+"""A part of HTTP Basic, which is sent in UTF-8 (RFC 7617)."""
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_listed)]
 Events = Annotated[tuple[Literal["deals", "messages"], ...], BeforeValidator(_listed)]
 PhoneChats = Annotated[tuple[Literal["whatsapp", "viber"], ...], BeforeValidator(_listed)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_sensible)]
 PositiveSeconds = Annotated[Seconds, AfterValidator(_positive)]
+Schedule = Annotated[
+    tuple[Annotated[timedelta, AfterValidator(_sensible)], ...], BeforeValidator(_schedule), AfterValidator(_some)
+]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_listed)]
 CallRate = Annotated[Rate, BeforeValidator(_rate)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]

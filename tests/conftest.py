@@ -9,7 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from app.embedded import embedded_valkey
+from tests.crm import Crm, Reception, open_reception
 from tests.driver import Clock, Gateway, running
+from tests.ledger import balanced
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +53,23 @@ def clock() -> Clock:
 async def gateway(redis_url: str, clock: Clock) -> AsyncIterator[Gateway]:
     async with running(redis_url, clock) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+async def reception(anyio_backend: Any) -> AsyncIterator[Reception]:
+    async with open_reception() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def crm(reception: Reception) -> AsyncIterator[Crm]:
+    """A CRM's receiver on a real socket."""
+    async with reception.visited() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def books(redis: Redis) -> AsyncIterator[None]:
+    """Whatever a test does: at its end the ledger is balanced."""
+    yield
+    await balanced(redis)

@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.simulator.options import Options
 from app.simulator.server import create_simulator
 from app.simulator.world import World
+from tests.waiting import eventually
 
 WAZZUP = "http://127.0.0.1:9001"
 ACCESS_TOKEN = "wazzup-access-token-of-the-tests"
@@ -55,6 +56,7 @@ class Gateway:
     http: httpx.AsyncClient
     wazzup: World
     app: Application = field(repr=False)
+    clock: Clock | None = None
 
     async def link(self, question: Any = CARD, key: str = SERVER_KEY, **headers: str) -> httpx.Response:
         """`POST /links`."""
@@ -68,6 +70,50 @@ class Gateway:
         """`DELETE /links`."""
         return await self.http.delete("/links", params={"user_id": user_id}, headers={"Authorization": f"Bearer {key}"})
 
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, key: str = ADMIN_KEY, **sent: Any
+    ) -> httpx.Response:
+        """Any route, as an admin."""
+        headers = {"Authorization": f"Bearer {key}"} | sent.pop("headers", {})
+        if body is not None:
+            sent["json"] = body
+        return await self.http.request(method, path, headers=headers, **sent)
+
+    async def event(
+        self, kind: str = "WZ_CREATE_ENTITY", data: Any = None, *, key: str = SERVER_KEY, wait: int = 0, **fields: Any
+    ) -> httpx.Response:
+        """`POST /events`; `wait`: with that preference."""
+        body = {"type": kind, "data": {"userId": "crm-user-1"} if data is None else data} | fields
+        return await self.ask("POST", "/events", body, key=key, headers={"Prefer": f"wait={wait}"} if wait else {})
+
+    async def webhook(self, url: str, *events: str, key: str = ADMIN_KEY, **fields: Any) -> Any:
+        """A webhook that was registered for these types, or for all; as it was told."""
+        made = await self.ask("POST", "/webhooks", {"url": url, "events": events or ["*"]} | fields, key=key)
+        assert made.status_code == 201, made.text
+        return made.json()
+
+    async def deliveries(self, webhook_id: str, **params: Any) -> Any:
+        """The deliveries of a webhook, newest first."""
+        return (await self.ask("GET", f"/webhooks/{webhook_id}/deliveries", params=params)).json()["data"]
+
+    async def delivery(self, webhook_id: str, status: str) -> Any:
+        """Its newest delivery, once that is so far."""
+        found: Any = None
+
+        async def is_so_far() -> bool:
+            nonlocal found
+            found = next(iter(await self.deliveries(webhook_id)), {"status": None})
+            return bool(found["status"] == status)
+
+        await eventually(is_so_far)
+        return found
+
+    def later(self, **span: float) -> None:
+        """The clock goes on; those who deliver look at it."""
+        assert self.clock
+        self.clock.advance(**span)
+        self.app.state.services.crew.ring("")
+
     @property
     def questions(self) -> int:
         """How often Wazzup was asked for a link."""
@@ -76,7 +122,13 @@ class Gateway:
 
 @asynccontextmanager
 async def running(
-    redis_url: str, clock: Clock | None = None, *, wazzup: Any = None, through: Any = None, **settings: Any
+    redis_url: str,
+    clock: Clock | None = None,
+    *,
+    wazzup: Any = None,
+    through: Any = None,
+    delivers: Any = True,
+    **settings: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway on `redis_url`. Two of them with the same `wazzup` (a `create_simulator` app) are two replicas.
 
@@ -93,14 +145,15 @@ async def running(
         "wazzup_base_url": WAZZUP,
         "wazzup_access_token": ACCESS_TOKEN,
         "wazzup_link_hosts": "127.0.0.1",
+        "webhook_allow_networks": "127.0.0.0/8",
     }
     transport = httpx.ASGITransport(through or simulator)
-    app = create_app(Settings.given(**(given | settings)), clock=clock, transport=transport)
+    app = create_app(Settings.given(**(given | settings)), clock=clock, transport=transport, delivers=delivers)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http,
     ):
-        yield Gateway(http, simulator.state.world, app)
+        yield Gateway(http, simulator.state.world, app, clock)
 
 
 def simulated(clock: Clock | None = None, **options: Any) -> Any:

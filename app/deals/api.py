@@ -18,16 +18,12 @@ from app.errors import (
     BodyTooLarge,
     BodyTooSlow,
     BudgetSpent,
-    CallerUnknown,
     CircuitOpen,
     ContentTypeUnknown,
-    CredentialMissing,
     Forbidden,
     GatewayError,
     Invalid,
-    KeysUnavailable,
     StoreUnavailable,
-    TokenExpired,
     WazzupBusy,
     WazzupForbidden,
     WazzupRefused,
@@ -35,7 +31,7 @@ from app.errors import (
     WazzupUnavailable,
     WazzupUnreadable,
 )
-from app.routes import Identified, JsonRoute, services_for
+from app.routes import UNKNOWN_CALLERS, Identified, JsonRoute, services_for
 
 router = APIRouter(tags=["deals"], route_class=JsonRoute)
 
@@ -65,7 +61,7 @@ class Services(Protocol):
             "content": {"application/json": {"example": DEALS_ANSWER_EXAMPLE}},
         },
         **problems(
-            GatewayError, BodyNotJson, BodyTooSlow, CredentialMissing, CallerUnknown, TokenExpired, KeysUnavailable,
+            GatewayError, BodyNotJson, BodyTooSlow, *UNKNOWN_CALLERS,
             Forbidden, BodyTooLarge, ContentTypeUnknown, Invalid, StoreUnavailable,
             WazzupRefused, WazzupForbidden, WazzupUnavailable, WazzupUnreadable, WazzupBusy, WazzupTimeout,
             BudgetSpent, CircuitOpen,

@@ -11,7 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from app.links.models import Chat, Contact, Text, Wire
+from app.bodies import Text, Wire
+from app.links.models import Chat, Contact
 
 # What Wazzup takes. For v2 no lengths are published but that of user ids: there those of v3 hold.
 LONGEST = 200

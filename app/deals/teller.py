@@ -54,8 +54,7 @@ class DealTeller:
             outcome = "told"
         except GatewayError as error:
             outcome = error.code.lower()
-            error.detail = f"{error.detail} {_so_far(stored, len(contacts), len(deals))}"
-            raise
+            raise error.restated(f"{error.detail} {_so_far(stored, len(contacts), len(deals))}") from error
         finally:
             self.journal.note("deals.told", account=self.account, outcome=outcome, **stored)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from app.accounts import AccessToken, Account, ApiKey, RefreshGrant, TokenExchange
 from app.diagnosis.findings import Finding, counted, misconfigured, ok, warning
-from app.limits import SECRET_LENGTH, Rate
+from app.limits import Rate
+from app.sealing import SECRET_LENGTH
 
 WEAK_KEY = 16
 

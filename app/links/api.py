@@ -18,18 +18,14 @@ from app.errors import (
     BodyTooLarge,
     BodyTooSlow,
     BudgetSpent,
-    CallerUnknown,
     CircuitOpen,
     ContentTypeUnknown,
-    CredentialMissing,
     Forbidden,
     GatewayError,
     Invalid,
-    KeysUnavailable,
     OtherUser,
     RateLimited,
     StoreUnavailable,
-    TokenExpired,
     UserUnknown,
     WazzupBusy,
     WazzupForbidden,
@@ -41,7 +37,7 @@ from app.errors import (
 from app.links.issuer import Issued, LinkIssuer, Outcome
 from app.links.models import Chat, LinkAnswer, LinkQuestion
 from app.links.question import Asker, Manners, Settled, named_user, settle
-from app.routes import Admin, Identified, JsonRoute, services_for
+from app.routes import UNKNOWN_CALLERS, Admin, Identified, JsonRoute, services_for
 
 # Both are the vendor's word: without the first no voice messages, without the second no copying.
 IFRAME_ALLOW = "microphone *; clipboard-write *"
@@ -49,8 +45,6 @@ IFRAME_ALLOW = "microphone *; clipboard-write *"
 _RFC3339 = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 # No remembered link is older than a year; a larger number means the same, and would not fit a date.
 _OLDEST = 365 * 24 * 3600
-
-_UNKNOWN = (CredentialMissing, CallerUnknown, TokenExpired, KeysUnavailable)
 
 router = APIRouter(tags=["links"], route_class=JsonRoute)
 
@@ -84,7 +78,7 @@ class Services(Protocol):
         },
         **problems(
             GatewayError, BodyNotJson, BodyTooSlow,
-            *_UNKNOWN, Forbidden, OtherUser, BodyTooLarge, ContentTypeUnknown, Invalid, RateLimited,
+            *UNKNOWN_CALLERS, Forbidden, OtherUser, BodyTooLarge, ContentTypeUnknown, Invalid, RateLimited,
             WazzupRefused, UserUnknown, WazzupForbidden, WazzupUnavailable, WazzupUnreadable, WazzupTimeout,
             WazzupBusy, BudgetSpent, CircuitOpen, StoreUnavailable,
         ),
@@ -96,7 +90,7 @@ async def create_link(question: LinkQuestion, caller: Identified, request: Reque
 
     With chats, or with a contact, it opens that card; without, all chats of the user. Equal questions get the same link
     for some minutes; `max_age` or `Cache-Control: no-cache` asks for a newer one. `expires_in` says when to come again.
-    The link is a credential. `relay` is what a page will need to post the window's events.
+    The link is a credential. With `relay` a page posts the window's events.
     """
     services: Services = services_for(request.scope)
     links = services.links[caller.account]
@@ -111,7 +105,7 @@ async def create_link(question: LinkQuestion, caller: Identified, request: Reque
     operation_id="forgetLinks",
     summary="Forget a user's links",
     status_code=204,
-    responses=problems(*_UNKNOWN, Forbidden, Invalid, StoreUnavailable, method="DELETE"),
+    responses=problems(*UNKNOWN_CALLERS, Forbidden, Invalid, StoreUnavailable, method="DELETE"),
     openapi_extra=NEEDS_ADMIN,
 )
 async def forget_links(

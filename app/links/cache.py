@@ -41,19 +41,20 @@ if left < 0 then
 end
 if used > {rate.calls} then return {{used, left, false, false}} end
 local link = redis.call('GET', KEYS[2])
-return {{used, left, link, not link and redis.call('GET', KEYS[3])}}
+return {{used, left, link, redis.call('GET', KEYS[3])}}
 """)
 
 
-# A value, link or refusal, starts with the millisecond of its issue, so that this script can tell whether it is new
-# enough; the same instant stands inside the seal, and only that one is believed. A claim stands among its user's
-# names, so that it is forgotten with them: see _KEEP. Asked once more by a client that lost the answer, it is granted
-# once more.
+# A value starts with the millisecond of its issue, so that this script can tell whether a link is new enough; the same
+# instant stands inside the seal, and only that one is believed. ARGV[6] and ARGV[7] are values that are no answer to
+# this replica: to its clock the link has expired, or it has not the key that opens them. A claim stands among its
+# user's names, so that it is forgotten with them: see _KEEP. Asked once more by a client that lost the answer, it is
+# granted once more.
 _CLAIM = Script("""
-local value = redis.call('GET', KEYS[1])
-if value and tonumber(string.sub(value, 1, 13)) >= tonumber(ARGV[3]) then return {value, false} end
-local refused = redis.call('GET', KEYS[4])
-if refused and tonumber(string.sub(refused, 1, 13)) >= tonumber(ARGV[3]) then return {false, refused} end
+local link, refused = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[4])
+if link == ARGV[6] or (tonumber(string.sub(link or '', 1, 13)) or 0) < tonumber(ARGV[3]) then link = false end
+if refused == ARGV[7] then refused = false end
+if link or refused then return {link, refused} end
 local holder = redis.call('GET', KEYS[2])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -106,25 +107,29 @@ class RedisLinkCache:
         rate_key = _key(request.account, "rate", self.ring.hashed(request.user_id.encode()))
         used, left, link, refused = await self.store.run(_recall(self.rate), keys=(rate_key, names.link, names.refused))
         quota = Quota("links", self.rate, used, timedelta(milliseconds=left))
-        return Recalled(self._link(link, names), quota, self._refusal(refused, names))
+        return Recalled(self._link(link, names), self._refusal(refused, names), quota)
 
     async def claim(self, request: LinkRequest, *, not_before: datetime) -> "RedisClaim | Link | Refusal | None":
         """The right to ask; or what a sibling was answered by now; or None, while a sibling is asking."""
         names = self._names(request)
         lease = Lease(self.store, names.lock)
-        answer = await self.store.run(
-            _CLAIM,
-            keys=(names.link, names.lock, names.of, names.refused),
-            args=(
-                *(lease.token, LEASE_MS, _instant(not_before)),
-                *(_instant(self.clock.now()), _milliseconds(LONGEST_CLAIM)),
-            ),
-        )
-        if isinstance(answer, list) and (known := self._link(answer[0], names) or self._refusal(answer[1], names)):
-            return known
-        if answer == 0:
-            return None
-        return RedisClaim(self, names, lease)
+        asked = (lease.token, LEASE_MS, _instant(not_before), _instant(self.clock.now()), _milliseconds(LONGEST_CLAIM))
+        no_link, no_refusal = b"", b""
+        while True:
+            found: Any = await self.store.run(
+                _CLAIM,
+                keys=(names.link, names.lock, names.of, names.refused),
+                args=(*asked, no_link, no_refusal),
+            )
+            if not isinstance(found, list):
+                return RedisClaim(self, names, lease) if found else None
+            if known := self._link(found[0], names) or self._refusal(found[1], names):
+                return known
+            no_link, no_refusal = found[0] or no_link, found[1] or no_refusal
+
+    async def refuse(self, request: LinkRequest, error: WazzupError) -> None:
+        """Remembers Wazzup's no for some seconds, for whoever asks."""
+        await self.refuse_by(self._names(request), error)
 
     async def forget(self, account: str, user_id: str) -> int:
         """Forgets a user's links, those named before a rotation of `SECRET_KEY` included."""
@@ -134,6 +139,13 @@ class RedisLinkCache:
                 for name in self.ring.hashes(user_id.encode())
             ]
         )
+
+    async def refuse_by(self, names: "_Names", error: WazzupError, *, token: str = "") -> None:
+        """Remembers a no, and gives up the claim that has this token, if there is one."""
+        said = error.vendor or VendorSaid()
+        says = [error.code, error.detail, [said.status, said.code, said.detail, said.errors]]
+        value = self.sealed(says, _instant(self.clock.now()), names.refused)
+        await self.store.run(_REFUSE, keys=(names.refused, names.lock), args=(token, value, _milliseconds(REFUSED_FOR)))
 
     def _names(self, request: LinkRequest) -> "_Names":
         # A dataclass is written field by field, in order: equal requests, and only those, give equal bytes.
@@ -152,9 +164,9 @@ class RedisLinkCache:
     def _refusal(self, value: bytes | None, names: "_Names") -> Refusal | None:
         if (found := self._opened(value, names.refused)) is None:
             return None
-        code, detail, (status, vendor_code, vendor_detail, errors), issued_at = found
+        code, detail, (status, vendor_code, vendor_detail, errors) = found
         said = VendorSaid(status, vendor_code, vendor_detail, tuple(errors))
-        return Refusal(REFUSALS[code](detail, vendor=said), _at(issued_at))
+        return Refusal(REFUSALS[code](detail, vendor=said))
 
     def _opened(self, value: bytes | None, name: str) -> Any:
         if value is None:
@@ -199,15 +211,7 @@ class RedisClaim:
 
     async def refuse(self, error: WazzupError) -> None:
         """Remembers Wazzup's no for some seconds, and gives up the claim in the same step."""
-        issued_at = _instant(self.cache.clock.now())
-        said = error.vendor or VendorSaid()
-        says = [error.code, error.detail, [said.status, said.code, said.detail, said.errors], issued_at]
-        value = self.cache.sealed(says, issued_at, self.names.refused)
-        await self.cache.store.run(
-            _REFUSE,
-            keys=(self.names.refused, self.names.lock),
-            args=(self.lease.token, value, _milliseconds(REFUSED_FOR)),
-        )
+        await self.cache.refuse_by(self.names, error, token=self.lease.token)
 
     async def renew(self) -> None:
         """Keeps the claim alive until cancelled."""

@@ -61,16 +61,15 @@ class Refusal:
     """Wazzup's no to a question. It stands for some seconds, so that a card that cannot work costs few calls."""
 
     error: WazzupError
-    issued_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What memory knows: the link if it has one, else Wazzup's no; and the user's quota, this request counted."""
+    """What memory knows: a link, Wazzup's latest no; and the user's quota, this request counted."""
 
     link: Link | None
+    refusal: Refusal | None
     quota: Quota
-    refusal: Refusal | None = None
 
 
 class LinkSource(Protocol):
@@ -84,6 +83,7 @@ class LinkMemory(Protocol):
 
     async def recall(self, request: LinkRequest) -> Recalled: ...
     async def claim(self, request: LinkRequest, *, not_before: datetime) -> "Claim | Link | Refusal | None": ...
+    async def refuse(self, request: LinkRequest, error: WazzupError) -> None: ...
     async def forget(self, account: str, user_id: str) -> int: ...
 
 
@@ -134,7 +134,7 @@ class LinkIssuer:
     _keeping: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
     async def issue(self, request: LinkRequest, *, max_age: timedelta | None = None) -> Issued:
-        """A link for `request`, no older than `max_age`.
+        """A link for `request`, no older than `max_age`. Wazzup's no is remembered also for who wants a newer link.
 
         Raises:
             RateLimited: this user asked too often.
@@ -185,11 +185,10 @@ class LinkIssuer:
             )
         if known and (max_age is None or timedelta(0) < max_age >= asked_at - known.issued_at):
             return Issued(known, Outcome.HIT, quota)
-        not_before = _newer_than(known, asked_at, max_age)
-        if recalled.refusal and recalled.refusal.issued_at >= not_before:
+        if recalled.refusal:
             raise recalled.refusal.error
         try:
-            link, outcome = await self._shared(request, not_before)
+            link, outcome = await self._shared(request, _newer_than(known, asked_at, max_age))
         except WazzupUnavailable:
             if known is None:
                 raise
@@ -215,7 +214,7 @@ class LinkIssuer:
     async def _ask(self, request: LinkRequest, not_before: datetime) -> tuple[Link, Outcome]:
         """Asks once over all replicas: holds the claim, or waits for the link of the replica that holds it."""
         if self.lifetimes.off:
-            return await self._create(request), Outcome.CACHE_OFF
+            return await self._ask_for_now(request), Outcome.CACHE_OFF
         deadline = self.clock.monotonic() + self.patience.total_seconds()
         while self.clock.monotonic() < deadline:
             try:
@@ -230,6 +229,15 @@ class LinkIssuer:
                 return await self._ask_for_all(request, claim)
             await asyncio.sleep(GLANCE)
         return await self._create(request), Outcome.MISSED
+
+    async def _ask_for_now(self, request: LinkRequest) -> Link:
+        """Keeps no link, but a no: with the cache off a card that cannot work would cost more calls, not fewer."""
+        try:
+            return await self._create(request)
+        except WazzupError as error:
+            if _stands(error):
+                await _quietly(self.memory.refuse(request, error))
+            raise
 
     async def _ask_for_all(self, request: LinkRequest, claim: Claim) -> tuple[Link, Outcome]:
         renewing = asyncio.create_task(claim.renew())

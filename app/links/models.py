@@ -5,13 +5,14 @@ Three layers, each with one reader: the wire models (`LinkQuestion`, `LinkAnswer
 `Link` is what Wazzup gave, with the time until which the gateway vouches for it.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from app.bodies import Id, OptionalId, Text, Wire
 
 MOST_CHATS = 50
 
@@ -90,26 +91,6 @@ class Link:
         return f"Link(issued_at={self.issued_at:%FT%TZ}, expires_at={self.expires_at:%FT%TZ})"
 
 
-# C0, DEL and C1. Invisible marks stay allowed: names need joiners, and pasted phone numbers carry direction marks.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-def _printable(value: str) -> str:
-    if _CONTROLS.search(value):
-        raise ValueError("control characters are not allowed here")
-    return value
-
-
-class Wire(BaseModel):
-    """A body as it crosses the wire: strict types, no unknown fields, never changed once read."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-Text = Annotated[str, AfterValidator(_printable)]
-Id = Annotated[Text, Field(min_length=1, max_length=256)]
-# An empty string is how many CRMs write "nothing"; the vendor's own samples do. It is read as absent.
-OptionalId = Annotated[Text, Field(max_length=256)] | None
 # In JSON there are no enum members: a name is one.
 AskedType = Annotated[ChatType, Field(strict=False)]
 # As long as the vendor takes a user's name.

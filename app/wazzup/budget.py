@@ -5,12 +5,15 @@ somewhere in between, so however long the network takes, Wazzup never sees more 
 
 While calls are short, users wait in line, each with one place however many questions they have; who came first, or was
 sent away first, is first. A user who is granted a call goes to the end. Redis tells the time, so replicas agree on it.
+
+Each replica also counts its own calls, by its own clock, and never passes the rate by that count: neither while the
+store is gone, nor when it goes, comes back or comes back empty. Without a store N replicas know nothing of each other,
+and make up to N times the rate together.
 """
 
 import asyncio
 import math
 import secrets
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,12 +30,13 @@ from app.store import Script, Store
 LOOK: Final = 0.2
 # How long the place of somebody who died stays in line.
 PLACE_MS: Final = 1_000
-# How long somebody who was sent away is remembered as having come first.
-MEMORY_MS: Final = 120_000
+# How long somebody who was sent away is remembered as having come first; at least two windows more than they were told
+# to stay away, or those who do as they are told would always be newcomers.
+MEMORY: Final = timedelta(minutes=2)
 
 # KEYS: calls in the window, by the millisecond when they ended, or will have ended at the latest; the line, by the
-# microsecond since when; its places, by when they lapse; since when those who were sent away wait; the pause that
-# Wazzup asked for.
+# microsecond since when; its places, by when they lapse; since when those who were sent away wait; until when that is
+# remembered; the pause that Wazzup asked for.
 _TURN = Script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -40,6 +44,13 @@ local instant = time[1] * 1000000 + time[2]
 local call, party = ARGV[1], ARGV[2]
 local most, window, longest = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local place, memory = tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local function lapse(members, times)
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', times, '-inf', now)) do
+    redis.call('ZREM', members, gone)
+    redis.call('ZREM', times, gone)
+  end
+end
 
 local function granted()
   redis.call('ZADD', KEYS[1], now + longest, call)
@@ -49,32 +60,37 @@ end
 
 if redis.call('ZSCORE', KEYS[1], call) then return 0 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
-local pause = math.max(redis.call('PTTL', KEYS[5]), 0)
+-- No call ends later than this: the clock was put back, and these would stand until it is there again.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. now + longest, '+inf')
+local pause = math.max(redis.call('PTTL', KEYS[6]), 0)
 local free = most - redis.call('ZCARD', KEYS[1])
 if pause > 0 then free = 0 end
 if free > 0 and redis.call('EXISTS', KEYS[2]) == 0 then return granted() end
 
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now)) do
-  redis.call('ZREM', KEYS[2], gone)
-  redis.call('ZREM', KEYS[3], gone)
-end
-redis.call('ZADD', KEYS[2], 'NX', redis.call('ZSCORE', KEYS[4], party) or instant, party)
+lapse(KEYS[2], KEYS[3])
+lapse(KEYS[4], KEYS[5])
+local since = math.min(tonumber(redis.call('ZSCORE', KEYS[4], party) or instant), instant)
+redis.call('ZADD', KEYS[2], 'NX', since, party)
 local ahead = redis.call('ZRANK', KEYS[2], party) - free
 if ahead < 0 then
-  redis.call('ZREM', KEYS[2], party)
-  redis.call('ZREM', KEYS[3], party)
-  redis.call('ZREM', KEYS[4], party)
+  for i = 2, 5 do redis.call('ZREM', KEYS[i], party) end
   return granted()
 end
 
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', instant - memory * 1000)
-redis.call('ZADD', KEYS[4], 'NX', instant, party)
-redis.call('ZADD', KEYS[3], now + place, party)
-for i = 2, 4 do redis.call('PEXPIRE', KEYS[i], i == 4 and memory or place) end
 local rounds = math.floor(ahead / most)
 local oldest = redis.call('ZRANGE', KEYS[1], ahead % most, ahead % most, 'WITHSCORES')
 local ended = oldest[2] and math.min(tonumber(oldest[2]), now) or now - window
-return math.max(ended + window - now + rounds * window, pause, 1)
+local wait = math.max(ended + window - now + rounds * window, pause, 1)
+
+memory = math.max(memory, wait + 2 * window)
+redis.call('ZADD', KEYS[3], now + place, party)
+redis.call('ZADD', KEYS[4], 'NX', since, party)
+redis.call('ZADD', KEYS[5], now + memory, party)
+for i = 2, 5 do
+  local life = i < 4 and place or memory
+  if redis.call('PTTL', KEYS[i]) < life then redis.call('PEXPIRE', KEYS[i], life) end
+end
+return wait
 """)
 
 _ENDED = Script("""
@@ -82,7 +98,11 @@ local time = redis.call('TIME')
 redis.call('ZADD', KEYS[1], 'XX', time[1] * 1000 + math.floor(time[2] / 1000), ARGV[1])
 """)
 
-_LEAVE = Script("redis.call('ZREM', KEYS[1], ARGV[1]) redis.call('ZREM', KEYS[2], ARGV[1])")
+_LEAVE = Script("""
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[2])
+""")
 
 _PAUSE = Script("""
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end
@@ -99,8 +119,9 @@ class Budget:
     account: str
     rate: Rate
     longest: timedelta
-    # When the store does not answer: each replica for itself, by this process' clock.
-    _own: deque[float] = field(default_factory=deque, repr=False)
+    memory: timedelta = MEMORY
+    # The calls of this replica, by this process' clock: when each ended, or will have ended at the latest.
+    _own: dict[str, float] = field(default_factory=dict, repr=False)
 
     @asynccontextmanager
     async def turn(self, party: str, *, within: float) -> AsyncIterator[None]:
@@ -113,10 +134,12 @@ class Budget:
         try:
             await self._granted(call, self.ring.hashed(party.encode()), within)
         except StoreUnavailable:
-            self._granted_here()
+            if wait := self._noted(call):
+                raise _spent(wait) from None
         try:
             yield
         finally:
+            self._own[call] = self.clock.monotonic()
             # Not waited for: should it be lost, the call's place is only free a little later.
             self.store.tell(_ENDED, keys=self._keys("calls"), args=(call,))
 
@@ -130,7 +153,7 @@ class Budget:
         give_up_at = time() + within
         while wait := await self._asked(call, party):
             if time() + wait > give_up_at:
-                self.store.tell(_LEAVE, keys=self._keys("line", "places"), args=(party,))
+                self.store.tell(_LEAVE, keys=self._keys("line", "places", "calls"), args=(party, call))
                 raise _spent(wait)
             await asyncio.sleep(min(wait, LOOK))
 
@@ -138,24 +161,31 @@ class Budget:
         """0 when the call is granted; else the seconds after which it may be."""
         wait: int = await self.store.run(
             _TURN,
-            keys=self._keys("calls", "line", "places", "since", "pause"),
+            keys=self._keys("calls", "line", "places", "since", "until", "pause"),
             args=(
                 *(call, party, self.rate.calls, self.rate.seconds * 1000),
-                *(self.longest // timedelta(milliseconds=1), PLACE_MS, MEMORY_MS),
+                *(_milliseconds(self.longest), PLACE_MS, _milliseconds(self.memory)),
             ),
         )
-        return wait / 1000
+        # A call that Redis granted keeps its place there while it waits here; asked once more, it is granted once more.
+        return wait / 1000 or self._noted(call)
 
-    def _granted_here(self) -> None:
-        now = self.clock.monotonic()
-        while self._own and self._own[0] <= now - self.rate.seconds:
-            self._own.popleft()
+    def _noted(self, call: str) -> float:
+        """0 when this replica may make the call, by its own count; else the seconds after which it may."""
+        now, window = self.clock.monotonic(), self.rate.seconds
+        for gone in [own for own, ended in self._own.items() if ended <= now - window]:
+            del self._own[gone]
         if len(self._own) >= self.rate.calls:
-            raise _spent(self._own[0] + self.rate.seconds - now)
-        self._own.append(now)
+            return min(now, *self._own.values()) + window - now
+        self._own[call] = now + self.longest.total_seconds()
+        return 0.0
 
     def _keys(self, *kinds: str) -> list[str]:
         return [f"wg:{{{self.account}}}:wazzup:{kind}" for kind in kinds]
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
 
 
 def _spent(wait: float) -> BudgetSpent:

@@ -38,7 +38,7 @@ class Tokens(Protocol):
     async def current(self) -> str: ...
     async def replaced(self, refused: str) -> bool: ...
     def accepted(self, token: str) -> None: ...
-    async def rest(self) -> None: ...
+    async def rest(self, within: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class WazzupClient:
         started = self.clock.monotonic()
         told: dict[str, Any] = {"outcome": "cancelled"}
         try:
-            with self.circuit.passing():
+            with self.circuit.passing(f"{path} {party}"):
                 found = read(await self._in_time(path, question, party))
         except GatewayError as error:
             told = {"outcome": error.code.lower()} | _why(error)

@@ -1,19 +1,18 @@
-"""The Bearer token of an account: one for all replicas, renewed early, by one of them at a time, and never lost.
+"""The Bearer token of an account: one for all replicas, renewed early, by one of them at a time.
 
 What Wazzup granted lies sealed in Redis, since each renewal replaces the refresh token: whoever still had the old one
-would be locked out. So a replica renews only while it holds the lease, and looks first whether a sibling has renewed.
-If we die between Wazzup's answer and Redis, the new refresh token is lost, and the operator must authorise once more:
-that span is as short as one command, and nothing makes it shorter.
+would be locked out. So a replica renews only while it holds the lease, and looks first whether a sibling has renewed;
+and what it asked for is taken home, however long Wazzup takes and whoever stopped waiting. Only if we die between
+Wazzup's answer and the store's is the new refresh token lost: then the operator must authorise once more.
 """
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
 from app.clock import Clock
-from app.errors import GatewayError, StoreUnavailable, WazzupForbidden, WazzupTimeout
+from app.errors import StoreUnavailable, WazzupForbidden, WazzupTimeout
 from app.telemetry import Journal
 from app.wazzup.grants import Grantor
 from app.wazzup.vault import Grant, TokenVault
@@ -24,8 +23,10 @@ REFUSED_FOR: Final = 10.0
 TRY_AGAIN: Final = 1.0
 # Seconds in which a sibling may still write down what it was granted when Wazzup tells us that we came too late.
 SIBLING_PATIENCE: Final = 1.5
-# Seconds that a renewal may still take when the gateway ends.
-HOME_PATIENCE: Final = 1.5
+# Seconds that a renewal may take, whoever has stopped waiting for it: a late answer is the grant all the same.
+ANSWER_PATIENCE: Final = 30.0
+# Seconds after which it is assured once more that the store has the grant: it may have been emptied.
+ASSURED_FOR: Final = 60.0
 GLANCE: Final = 0.05
 
 
@@ -46,7 +47,7 @@ class StaticToken:
     def accepted(self, token: str) -> None:
         """Nothing depends on it."""
 
-    async def rest(self) -> None:
+    async def rest(self, within: float) -> None:
         """Nothing is under way."""
 
 
@@ -58,21 +59,21 @@ class SharedToken:
         grantor: Grantor,
         vault: TokenVault,
         *,
-        patience: timedelta,
         clock: Clock,
         journal: Journal,
     ) -> None:
         self._grantor = grantor
         self._vault = vault
-        self._patience = patience.total_seconds()
         self._clock = clock
         self._journal = journal
         self._grant: Grant | None = None
+        self._last: Grant | None = None  # the newest that we know of, be it good or not
         self._spent: str | None = None  # the last token that Wazzup refused
         self._unproven: tuple[str, float] | None = None  # its successor, until Wazzup has taken it, and since when
         self._renewing: asyncio.Task[Grant] | None = None
-        self._refusal: tuple[float, GatewayError] | None = None
+        self._refusal: tuple[float, WazzupForbidden] | None = None
         self._failed_at = -REFUSED_FOR
+        self._assured_at = 0.0
         self._saving: asyncio.Task[None] | None = None
 
     @property
@@ -92,6 +93,7 @@ class SharedToken:
             return (await asyncio.shield(self._renewal())).access_token
         if now >= grant.renew_at and self._clock.monotonic() >= self._failed_at + TRY_AGAIN:
             self._renewal()  # Nobody waits for it: the token still works.
+        self._assure(grant)
         return grant.access_token
 
     async def replaced(self, refused: str) -> bool:
@@ -116,12 +118,14 @@ class SharedToken:
         if self._unproven and self._unproven[0] == token:
             self._unproven = None
 
-    async def rest(self) -> None:
-        """Ends a renewal in an orderly way: what Wazzup grants now must still be written down."""
-        for task in (self._renewing, self._saving):
-            if task is not None:
-                await asyncio.wait([task], timeout=HOME_PATIENCE)
+    async def rest(self, within: float) -> None:
+        """Takes home what was asked for, within so many seconds: what Wazzup grants now must still be written down."""
+        ends_at = asyncio.get_running_loop().time() + within
+        while task := self._renewing or self._saving:
+            left = ends_at - asyncio.get_running_loop().time()
+            if not (await asyncio.wait([task], timeout=max(0.0, left)))[0]:
                 task.cancel()
+                await asyncio.wait([task])
 
     # Its own task, which no caller's time-out ends: a grant that is asked for must be taken home.
     def _renewal(self) -> asyncio.Task[Grant]:
@@ -135,25 +139,19 @@ class SharedToken:
         if renewal.cancelled():
             return
         if renewal.exception() is None:
-            self._grant, self._refusal = renewal.result(), None
+            self._grant = self._last = renewal.result()
+            self._refusal, self._assured_at = None, self._clock.monotonic()
         else:
             self._failed_at = self._clock.monotonic()
 
     async def _renew(self) -> Grant:
-        try:
-            async with asyncio.timeout(self._patience):
-                return await self._renewed_by_one()
-        except TimeoutError:
-            raise WazzupTimeout("Wazzup did not renew the gateway's token in time. Try again.") from None
-
-    async def _renewed_by_one(self) -> Grant:
         lease = self._vault.lease()
         try:
             taken = await lease.take()
         except StoreUnavailable:
             if self._grantor.used_up:
                 raise  # Asked without the lease, a sibling and we could both lose the grant.
-            return await self._asked(None)
+            return await self._asked(self._last)
         while not taken:
             if found := self._usable(await self._vault.find()):
                 return found
@@ -175,23 +173,34 @@ class SharedToken:
 
     async def _asked(self, stored: Grant | None) -> Grant:
         if self._refusal and self._clock.monotonic() < self._refusal[0] + REFUSED_FOR:
-            raise self._refusal[1]
+            raise self._refusal[1].restated()
+        # What lies in the store may be older than what we know, or gone: the newest refresh token is the living one.
+        newest = max(filter(None, (stored, self._last)), key=lambda grant: grant.number, default=None)
         asked_at = self._clock.now()
         try:
-            granted = await self._grantor.grant(stored.refresh_token if stored else None)
+            async with asyncio.timeout(ANSWER_PATIENCE):
+                granted = await self._grantor.grant(newest.refresh_token if newest else None)
+        except TimeoutError:
+            raise WazzupTimeout("Wazzup did not renew the gateway's token. Try again.") from None
         except WazzupForbidden as error:
             if won := await self._won_by_a_sibling():
                 return won
-            self._refusal = self._clock.monotonic(), error
+            self._refusal = self._clock.monotonic(), error.restated()
             self._journal.trouble("token.refused", account=self._vault.account, hint=error.detail)
             raise
-        kept = granted.refresh_token or (stored.refresh_token if stored else None)
-        grant = Grant(granted.access_token, kept, asked_at, asked_at + granted.expires_in)
+        kept = granted.refresh_token or (newest.refresh_token if newest else None)
+        number = newest.number + 1 if newest else 1
+        grant = Grant(granted.access_token, kept, asked_at, asked_at + granted.expires_in, number)
         await self._save(grant)
         self._journal.note(
             "token.renewed", account=self._vault.account, lifetime_seconds=int(granted.expires_in.total_seconds())
         )
         return grant
+
+    def _assure(self, grant: Grant) -> None:
+        if self._clock.monotonic() >= self._assured_at + ASSURED_FOR:
+            self._assured_at = self._clock.monotonic()
+            self._vault.assure(grant)
 
     async def _won_by_a_sibling(self) -> Grant | None:
         """What a sibling wrote down meanwhile: its lease may have ended while it was stopped, or its store was gone."""
@@ -208,9 +217,13 @@ class SharedToken:
         except StoreUnavailable as error:
             self._journal.trouble("token.unsaved", error, account=self._vault.account, hint="tried until it succeeds")
             self._saving = asyncio.create_task(self._save_later(grant))
+            self._saving.add_done_callback(self._saved)
 
     async def _save_later(self, grant: Grant) -> None:
         while True:
             await asyncio.sleep(TRY_AGAIN)
             with suppress(StoreUnavailable):
                 return await self._vault.keep(grant)
+
+    def _saved(self, _: asyncio.Task[None]) -> None:
+        self._saving = None

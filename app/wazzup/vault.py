@@ -3,7 +3,6 @@
 So a newer refresh token in the environment begins anew, while a replica that still has the older one goes on.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -28,23 +27,28 @@ table.insert(found, redis.call('HLEN', KEYS[1]))
 return found
 """)
 
+# A value starts with the number of its grant, so that one that comes late never lies over its own successor.
 _KEEP = Script("""
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if not known or tonumber(string.sub(known, 1, 10)) < tonumber(string.sub(ARGV[2], 1, 10)) then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 """)
-
-# Only where nothing newer lies: a sibling may have renewed meanwhile.
-_MOVE = Script("redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])")
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What Wazzup granted. `refresh_token` is None where the operator's own is still good."""
+    """What Wazzup granted. `refresh_token` is None where the operator's own is still good.
+
+    `number` counts from the operator's own refresh token: clocks of replicas may differ, and the highest is the newest.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     granted_at: datetime
     expires_at: datetime
+    number: int
 
     @property
     def renew_at(self) -> datetime:
@@ -73,48 +77,59 @@ class TokenVault:
         return Lease(self.store, f"{self._key}:lock")
 
     async def find(self) -> Grant | None:
-        """The grant that descends from the operator's credentials.
+        """The newest grant that descends from the operator's credentials.
 
         Raises:
             StoreUnavailable: nobody knows.
         """
         names = self.ring.hashes(self.identity.encode())
-        *found, others = await self.store.run(_FIND, keys=(self._key,), args=names)
-        for name, sealed in zip(names, found, strict=True):
-            if sealed is not None:
-                with suppress(Unsealable, ValueError):
-                    grant = self._opened(name, sealed)
-                    if name != names[0]:  # Sealed before a rotation: it must outlive the secret that goes.
-                        self.store.tell(_MOVE, keys=(self._key,), args=(names[0], self._sealed(grant, names[0])))
-                    return grant
+        *sealed, others = await self.store.run(_FIND, keys=(self._key,), args=names)
+        # During a rotation of SECRET_KEY some replicas write under the old name, and some under the new one.
+        found = [grant for name, one in zip(names, sealed, strict=True) if one and (grant := self._opened(name, one))]
+        if not found:
+            self._tell_of(others)
+            return None
+        newest = max(found, key=lambda grant: grant.number)
+        if not sealed[0]:
+            self.assure(newest)  # Sealed before a rotation: it must outlive the secret that goes.
+        return newest
+
+    async def keep(self, grant: Grant) -> None:
+        """Remembers `grant`, unless its successor is remembered.
+
+        Raises:
+            StoreUnavailable: it may not be remembered.
+        """
+        await self.store.run(_KEEP, keys=(self._key,), args=self._written(grant))
+
+    def assure(self, grant: Grant) -> None:
+        """The same, without waiting: for what lies there already, unless the store was emptied."""
+        self.store.tell(_KEEP, keys=(self._key,), args=self._written(grant))
+
+    def _written(self, grant: Grant) -> tuple[str, bytes, int]:
+        name = self.ring.hashed(self.identity.encode())
+        span = grant.granted_at.timestamp(), grant.expires_at.timestamp()
+        says = orjson.dumps([grant.access_token, grant.refresh_token, *span, grant.number])
+        value = f"{grant.number:010d}".encode() + self.ring.seal(says, name=f"{self._key}:{name}")
+        return name, value, KEPT_FOR // timedelta(milliseconds=1)
+
+    def _opened(self, name: str, value: bytes) -> Grant | None:
+        try:
+            access, refresh, *span, number = orjson.loads(self.ring.open(value[10:], name=f"{self._key}:{name}"))
+        except (Unsealable, ValueError):
+            return None
+        granted_at, expires_at = (datetime.fromtimestamp(instant, UTC) for instant in span)
+        return Grant(access, refresh, granted_at, expires_at, number)
+
+    def _tell_of(self, others: int) -> None:
         if others and not self._told:
             self._told = True
             self.journal.note(
                 "token.superseded",
                 account=self.account,
-                hint="The credentials of the environment are newer than the stored grant, which is not used any more.",
+                hint="There is a stored grant that is not used any more: it descends from other credentials than those "
+                "of the environment, or was sealed by a SECRET_KEY that is gone.",
             )
-        return None
-
-    async def keep(self, grant: Grant) -> None:
-        """Remembers `grant` in place of its predecessor.
-
-        Raises:
-            StoreUnavailable: it may not be remembered.
-        """
-        name = self.ring.hashed(self.identity.encode())
-        await self.store.run(
-            _KEEP, keys=(self._key,), args=(name, self._sealed(grant, name), KEPT_FOR // timedelta(milliseconds=1))
-        )
-
-    def _sealed(self, grant: Grant, name: str) -> bytes:
-        span = grant.granted_at.timestamp(), grant.expires_at.timestamp()
-        says = [grant.access_token, grant.refresh_token, *span]
-        return self.ring.seal(orjson.dumps(says), name=f"{self._key}:{name}")
-
-    def _opened(self, name: str, sealed: bytes) -> Grant:
-        access, refresh, granted_at, expires_at = orjson.loads(self.ring.open(sealed, name=f"{self._key}:{name}"))
-        return Grant(access, refresh, datetime.fromtimestamp(granted_at, UTC), datetime.fromtimestamp(expires_at, UTC))
 
     @property
     def _key(self) -> str:

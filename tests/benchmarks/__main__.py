@@ -22,6 +22,7 @@ from joserfc.jwk import OctKey
 
 from app.embedded import server_binary
 from app.telemetry import configure
+from tests.benchmarks.deliveries import deliveries
 from tests.benchmarks.load import Run, closed_loop, middle, request
 from tests.crowd import Crowd, Turnstile
 from tests.driver import running as driven
@@ -62,6 +63,8 @@ def main() -> None:
             f"resident after {REQUESTS:6} {resident(process):7.1f} MiB  (before: {settled:.1f}, at rest: {at_rest:.1f})"
         )
         asyncio.run(crowd(redis))
+        bare, crm = (stack.enter_context(baseline(name, redis)) for name in ("writing", "crm"))
+        asyncio.run(deliveries(redis, gateway, bare, crm, home))
 
 
 def hits(gateway: str, bare: str, fastapi: str) -> None:
@@ -182,7 +185,7 @@ def served(home: Path, redis: str, wazzup: str) -> Iterator[tuple[str, int, floa
         "WAZZUP_ACCESS_TOKEN": "benchmark",
     }
     started = time.perf_counter()
-    with running([sys.executable, "-m", "app", "serve"], environment, home / "gateway.log") as process:
+    with running([sys.executable, "-m", "app", "serve", "--no-worker"], environment, home / "gateway.log") as process:
         url = f"http://127.0.0.1:{port}"
         wait(lambda: urlopen(f"{url}/health/ready").close())
         yield url, process, time.perf_counter() - started

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from starlette.types import Receive, Scope, Send
 
+from app.ids import made_at
 from app.links.models import LinkQuestion
 from app.serving import Server, give_back_memory, listen, run
 
@@ -28,6 +29,44 @@ def bare(redis: Redis) -> Any:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(value)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": value})
+
+    return app
+
+
+def writing(redis: Redis) -> Any:
+    """A bare ASGI app that writes the body once, with an end, and says so."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        await redis.set(f"event:{time.time_ns()}", message["body"], px=600_000)
+        body = b'{"id": "evt_01KAMPE8M0ABCDEFGHJKMN", "duplicate": false, "deliveries": 1}'
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 202, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def crm(_: Redis) -> Any:
+    """A CRM that says yes at once. GET tells how many came since the last DELETE, and how long each took to come."""
+    latencies: list[float] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        body = b""
+        match scope["method"]:
+            case "POST":
+                if scope["path"] == "/hangs":
+                    await asyncio.sleep(60)
+                latencies.append(time.time() - made_at(orjson.loads(message["body"])["id"]).timestamp())
+            case "DELETE":
+                latencies.clear()
+            case _:
+                whole = scope["path"] == "/latencies"
+                body = orjson.dumps(latencies if whole else len(latencies))
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     return app
 
@@ -69,7 +108,7 @@ async def _redis() -> AsyncIterator[Redis]:
 
 async def _serve(name: str, port: int) -> None:
     async with _redis() as redis:
-        app = {"bare": bare, "fastapi": empty_fastapi, "vendor": vendor}[name](redis)
+        app = {"bare": bare, "fastapi": empty_fastapi, "vendor": vendor, "writing": writing, "crm": crm}[name](redis)
         with listen("127.0.0.1", port) as sock:
             give_back_memory()  # and the same rhythm of garbage collection
             await Server(app).serve(sockets=[sock])

@@ -50,7 +50,7 @@ async def closed_loop(url: str, requests: list[bytes], *, connections: int, seco
 
 async def _answer(reader: asyncio.StreamReader) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200"):
+    if not head.startswith(b"HTTP/1.1 20"):
         raise AssertionError(head.decode() + (await reader.read(2000)).decode(errors="replace"))
     length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)

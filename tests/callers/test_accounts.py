@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -17,7 +19,7 @@ from app.variables import Misconfigured
 
 SECRET = "correct-horse-battery-staple-correct-horse"
 WAY = 'wazzup_access_token = "token"\n'
-NORTH, SOUTH = f"[accounts.north]\n{WAY}", f"[accounts.south]\n{WAY}"
+NORTH, SOUTH = f"[accounts.north]\n{WAY}", '[accounts.south]\nwazzup_access_token = "another-token"\n'
 
 
 def read(folder: Path, text: str | bytes, **environment: str) -> dict[str, Account]:
@@ -122,7 +124,7 @@ def test_an_account_of_a_file_stands_beside_the_one_of_the_environment_and_inher
         api_keys="of default",
         jwt_secret=SECRET,
         allowed_origins="https://crm.example",
-        wazzup_access_token="token",
+        wazzup_access_token="token of default",
         link_rate_limit="5/10",
     )
 
@@ -351,6 +353,38 @@ def test_a_refresh_token_of_two_accounts_is_refused_since_each_use_replaces_it(t
     [problem] = refusal(tmp_path, f"[accounts.north]\n{grant}[accounts.south]\n{grant}")
 
     assert problem.startswith("ACCOUNTS_FILE: the accounts north and south have the same wazzup_refresh_token")
+
+
+@pytest.mark.parametrize(
+    ("variable", "way"),
+    [
+        ("wazzup_access_token", "wazzup_access_token = 'hunter2'\n"),
+        ("wazzup_api_key", "wazzup_api = 'v3'\nwazzup_api_key = 'hunter2'\n"),
+    ],
+)
+def test_a_credential_of_two_accounts_is_refused_since_each_counts_its_own_calls(
+    tmp_path: Path, variable: str, way: str
+) -> None:
+    [problem] = refusal(tmp_path, f"[accounts.north]\n{way}[accounts.south]\n{way}")
+
+    assert problem.startswith(f"ACCOUNTS_FILE: the accounts north and south have the same {variable}. ")
+    assert "wazzup_rate_limit" in problem
+
+
+def test_a_credential_that_is_not_used_may_be_anothers(tmp_path: Path) -> None:
+    unused = "wazzup_api_key = 'key'\n"
+
+    assert list(read(tmp_path, f"{NORTH}{unused}{SOUTH}{unused}")) == ["north", "south"]
+
+
+def test_a_public_key_is_the_same_in_whichever_form_it_is_written(tmp_path: Path) -> None:
+    key = generate_private_key(65537, 2048).public_key()
+    forms = (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1)
+    one, other = (f'jwt_public_key = """{key.public_bytes(Encoding.PEM, form).decode()}"""\n' for form in forms)
+
+    [problem] = refusal(tmp_path, f"{NORTH}{one}{SOUTH}{other}")
+
+    assert "would take each other's user tokens" in problem
 
 
 PEM = "-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----"

@@ -120,8 +120,9 @@ async def test_a_pem_may_be_written_in_one_line_as_in_an_env_file(clock: Clock) 
         ECKey.generate_key("P-384", private=True).as_pem(private=False).decode(),
         OKPKey.generate_key("X25519", private=True).as_pem(private=False).decode(),
         OKPKey.generate_key("Ed448", private=True).as_pem(private=False).decode(),
+        "-----BEGIN PUBLIC KEY-----\nMAswBQYDKgMEAwIAAA==\n-----END PUBLIC KEY-----",
     ],
-    ids=["empty", "no PEM", "broken", "private", "P-384", "X25519", "Ed448"],
+    ids=["empty", "no PEM", "broken", "private", "P-384", "X25519", "Ed448", "of an algorithm to come"],
 )
 def test_a_pem_that_signs_no_user_tokens_is_no_key(unfit: str) -> None:
     with pytest.raises(ValueError, match=r".*"):

@@ -36,6 +36,8 @@ OPERATIONS = {
     for method, operation in operations.items()
     if method in METHODS
 }
+# What CRMs receive.
+MESSAGES = {f"POST {kind}": ways["post"] for kind, ways in DOCUMENT["webhooks"].items()}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
 
@@ -82,14 +84,25 @@ def test_whoever_needs_a_credential_can_see_which_and_what_happens_without() -> 
     schemes = DOCUMENT["components"]["securitySchemes"]
     guarded = [operation for operation in OPERATIONS.values() if operation.get("security")]
 
-    assert {name for name, operation in OPERATIONS.items() if operation in guarded} == {
-        "POST /links",
-        "DELETE /links",
-        "POST /deals",
+    assert {name for name, operation in OPERATIONS.items() if operation not in guarded} == {
+        "GET /health/live",
+        "GET /health/ready",
+        "GET /metrics",
     }
     for operation in guarded:
         assert {name for way in operation["security"] for name in way} <= schemes.keys()
         assert {"401", "403", "422"} <= operation["responses"].keys()
+    assert {name for operation in guarded for way in operation["security"] for name in way} == schemes.keys()
+
+
+@pytest.mark.parametrize("room", ["/webhooks", "/events", "/deliveries"])
+def test_what_only_admins_may_do_says_so(room: str) -> None:
+    found = {name: one["security"] for name, one in OPERATIONS.items() if name.split()[1].startswith(room)}
+    posters = found.pop("POST /events", [])
+
+    assert {name for way in posters for name in way} <= {"serverKey", "adminKey", "userToken", "relayToken"}
+    assert found
+    assert all(ways == [{"adminKey": []}] for ways in found.values())
 
 
 @pytest.mark.parametrize("name", ["POST /links", "POST /deals"])
@@ -117,8 +130,9 @@ def test_the_frameworks_own_error_form_is_not_in_the_document() -> None:
 
 def examples() -> Iterator[tuple[str, str, Any]]:
     """Every example: where it stands, its schema's place, and itself."""
-    for name, operation in OPERATIONS.items():
-        place = f"/paths/{name.split()[1].replace('/', '~1')}/{name.split()[0].lower()}"
+    for name, operation in (OPERATIONS | MESSAGES).items():
+        room = "webhooks" if name in MESSAGES else "paths"
+        place = f"/{room}/{name.split()[1].replace('/', '~1')}/{name.split()[0].lower()}"
         contents = [(f"{place}/requestBody", operation.get("requestBody", {}))]
         contents += [(f"{place}/responses/{status}", answer) for status, answer in operation["responses"].items()]
         for where, holder in contents:

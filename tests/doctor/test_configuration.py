@@ -1,16 +1,20 @@
 """The doctor says in words how the gateway is configured, and what of that is wrong, by the variables' names."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from app.diagnosis.findings import Finding, Status, all_is_well, failed, for_machines, for_people, ok, skipped, warning
 from app.doctor import Wish, examine_environment
 from app.settings import Settings
 from tests.doctor.driver import ANNA, LABEL, SECRETS, V3, WHITE_LABEL, Findings, examined
-from tests.driver import ACCESS_TOKEN, SERVER_KEY, WAZZUP
+from tests.driver import ACCESS_TOKEN, SERVER_KEY, WAZZUP, simulated
 
 PEM = (
     "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----"
@@ -257,3 +261,52 @@ def test_a_path_that_is_no_text_can_be_told() -> None:
 
 def test_what_must_not_be_told_is_a_list_that_means_something() -> None:
     assert {SERVER_KEY, ACCESS_TOKEN} <= SECRETS
+
+
+JWKS: dict[str, Any] = {"jwt_secret": None, "jwt_jwks_url": "https://crm.example/hunter2"}
+
+
+def publishing(answers: Callable[[], JSONResponse]) -> Any:
+    """A network where the CRM answers so, and Wazzup as ever."""
+    wazzup = simulated()
+
+    async def network(scope: Scope, receive: Receive, send: Send) -> None:
+        await (answers() if scope["path"] == "/hunter2" else wazzup)(scope, receive, send)
+
+    return network
+
+
+def refused() -> JSONResponse:
+    raise ConnectionRefusedError
+
+
+async def test_keys_that_the_crm_publishes_are_read(redis_url: str) -> None:
+    key = ECKey.generate_key("P-256", {"kid": "k"}, private=True).as_dict(private=False)
+
+    found = await examined(redis_url, wazzup=publishing(lambda: JSONResponse({"keys": [key]})), **JWKS)
+
+    assert found.of("keys").status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (refused, "nobody listens there"),
+        (lambda: JSONResponse({}, 404), "it answers 404"),
+        (lambda: JSONResponse({"keys": []}), "what is there is no JWKS with a key that can be used"),
+        (lambda: JSONResponse(["hunter2"]), "what is there is no JWKS with a key that can be used"),
+    ],
+    ids=["closed", "404", "no key", "no JWKS"],
+)
+async def test_keys_that_cannot_be_read_are_told_with_the_reason(
+    redis_url: str, answers: Callable[[], JSONResponse], why: str
+) -> None:
+    found = await examined(redis_url, wazzup=publishing(answers), **JWKS)
+
+    [finding] = found.not_well
+    assert (finding.check, finding.mends) == ("keys", ("JWT_JWKS_URL",))
+    assert finding.says.endswith(f": {why}.")
+
+
+async def test_who_publishes_no_keys_is_not_asked_for_them(redis_url: str) -> None:
+    assert "keys" not in (await examined(redis_url)).statuses()

@@ -549,7 +549,7 @@ async def test_accounts_are_examined_each_for_itself(redis_url: str, tmp_path: A
             for name, token in [("north", "wazzup-access-token-of-the-tests"), ("south", "hunter2")]
         )
     )
-    found = await examined(redis_url, accounts_file=file)
+    found = await examined(redis_url, accounts_file=file, **LABEL)
 
     assert set(found.statuses("north").values()) == {Status.OK}
     assert set(found.statuses().values()) == {Status.OK}

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from app.limits import Rate
-from app.settings import Settings
-from app.variables import Misconfigured
+from app.settings import Settings, StorePlace
+from app.variables import Misconfigured, sentences
 
 SECRET = "correct-horse-battery-staple-correct-horse"
 OLDER = "an-older-secret-an-older-secret-an-older-secret"
@@ -186,6 +186,9 @@ def test_an_empty_value_is_no_value_and_means_the_default(
         ({"WAZZUP_BASE_URL": "tech.wazzup24.com"}, "WAZZUP_BASE_URL", "https://tech.wazzup24.com"),
         ({"WAZZUP_BASE_URL": "http://tech.wazzup24.com"}, "WAZZUP_BASE_URL", "loopback"),
         ({"WAZZUP_BASE_URL": "https://me:pw@wazzup.example"}, "WAZZUP_BASE_URL", "plain URL"),
+        ({"WAZZUP_BASE_URL": "https://:pw@wazzup.example"}, "WAZZUP_BASE_URL", "plain URL"),
+        ({"WAZZUP_BASE_URL": "https://@wazzup.example"}, "WAZZUP_BASE_URL", "plain URL"),
+        ({"WAZZUP_BASE_URL": "https://wazzup.example/v2#pw"}, "WAZZUP_BASE_URL", "plain URL"),
         ({"WAZZUP_BASE_URL": "https://api.wazzup24.com"}, "WAZZUP_BASE_URL", "tech.wazzup24.com"),
         ({"WAZZUP_ACCOUNT_ID": "1234/1234"}, "WAZZUP_ACCOUNT_ID", "1234-1234"),
         ({"WAZZUP_ACCOUNT_ID": "-1234"}, "WAZZUP_ACCOUNT_ID", "1234-1234"),
@@ -213,6 +216,50 @@ def test_what_is_wrong_is_refused_by_the_variables_name_with_what_to_do(
     [problem] = refused.value.problems
     assert name in problem.partition(":")[0]
     assert advice in problem
+
+
+SENT = [
+    "API_KEYS",
+    "ADMIN_API_KEYS",
+    "WAZZUP_ACCESS_TOKEN",
+    "WAZZUP_API_KEY",
+    "WAZZUP_REFRESH_TOKEN",
+    "WAZZUP_CLIENT_ID",
+]
+LOGIN = ["WAZZUP_PARTNER_EMAIL", "WAZZUP_PARTNER_PASSWORD"]
+
+
+@pytest.mark.parametrize("variable", [*SENT, *LOGIN])
+def test_the_line_break_at_the_end_of_a_mounted_secret_is_no_part_of_it(variable: str) -> None:
+    read = plain(getattr(Settings.given(**{variable.lower(): "secret\r\n"}), variable.lower()))
+
+    assert read in ("secret", ("secret",))
+
+
+@pytest.mark.parametrize("variable", [*SENT, *LOGIN])
+@pytest.mark.parametrize("unfit", ["hunter\n2", "hunter\x002", "hunter\x7f2"])
+def test_a_credential_with_a_control_character_in_it_is_refused_by_its_variable(variable: str, unfit: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings.given(**{variable.lower(): unfit})
+
+    [problem] = sentences(refused.value)
+    assert problem.startswith(f"{variable}: ")
+    assert "hunter" not in problem
+
+
+@pytest.mark.parametrize("variable", SENT)
+@pytest.mark.parametrize("unfit", ["gehe\u00efm", "\u200bsecret", "\u0441ecret"])
+def test_a_credential_that_no_header_carries_is_refused_by_its_variable(variable: str, unfit: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings.given(**{variable.lower(): unfit})
+
+    [problem] = sentences(refused.value)
+    assert problem.startswith(f"{variable}: write plain printable ASCII")
+
+
+@pytest.mark.parametrize("variable", LOGIN)
+def test_a_login_may_be_written_in_any_script(variable: str) -> None:
+    assert plain(getattr(Settings.given(**{variable.lower(): "пароль для нас"}), variable.lower())) == "пароль для нас"
 
 
 @pytest.mark.parametrize("text", ["soon", "nan", "inf", "1e300", "99999999999", "-1", "0"])
@@ -287,6 +334,9 @@ def test_secrets_are_never_shown() -> None:
         {"REDIS_URL": "redis://:hunter2@localhost"},
         {"JWT_SECRET": "hunter2", "JWT_PUBLIC_KEY": "hunter2"},
         {"WAZZUP_BASE_URL": "https://me:hunter2@wazzup.example"},
+        {"WAZZUP_BASE_URL": "https://:hunter2@wazzup.example"},
+        {"WAZZUP_ACCESS_TOKEN": "hunter2\u00a0hunter2"},
+        {"WAZZUP_PARTNER_PASSWORD": "hunter2\nhunter2"},
         {"API_KEYS": "hunter2", "ADMIN_API_KEYS": "hunter2", "WAZZUP_ACCESS_TOKEN": "hunter2", "PORT": "http"},
     ],
     ids=" ".join,
@@ -328,6 +378,23 @@ def test_the_environment_wins_over_the_env_file(environment: SetEnvironment, tmp
 
 def test_an_env_file_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
     assert Settings.from_environment(tmp_path / ".env") == Settings.from_environment()
+
+
+def test_an_env_file_that_is_not_text_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("WAZZUP_ACCESS_TOKEN=gehe\u00efm".encode("latin-1"))
+
+    for place in (Settings, StorePlace):
+        with pytest.raises(Misconfigured) as refused:
+            place.from_environment(tmp_path / ".env")
+        assert refused.value.problems == [f"{tmp_path / '.env'}: not text in UTF-8"]
+
+
+def test_a_directory_in_the_place_of_an_env_file_is_refused(tmp_path: Path) -> None:
+    """A container runtime makes one where the file to be mounted is not there."""
+    with pytest.raises(Misconfigured) as refused:
+        Settings.from_environment(tmp_path)
+
+    assert refused.value.problems == [f"{tmp_path}: cannot be read (Is a directory)"]
 
 
 # --- .env.example ---------------------------------------------------------------------------------

@@ -336,6 +336,34 @@ def test_two_gateways_in_one_process_count_for_themselves(output: Output) -> Non
     assert other.metrics.registry.get_sample_value("wazzup_gateway_links_total", labels) is None
 
 
+def test_an_event_is_counted_by_what_became_of_it(journal: Telemetry) -> None:
+    for outcome in ("accepted", "accepted", "duplicate"):
+        journal.note("event.accepted", account="default", event_id="evt_1", outcome=outcome)
+
+    value = journal.metrics.registry.get_sample_value
+    assert value("wazzup_gateway_events_total", {"account": "default", "outcome": "accepted"}) == 2
+    assert value("wazzup_gateway_events_total", {"account": "default", "outcome": "duplicate"}) == 1
+
+
+def test_what_operators_are_called_for_is_shown_before_it_has_happened(journal: Telemetry) -> None:
+    """A rate sees no step of a series that begins with it."""
+    journal.metrics.serves(["north"])
+
+    value = journal.metrics.registry.get_sample_value
+    assert value("wazzup_gateway_token_renewals_total", {"account": "north", "outcome": "refused"}) == 0
+    call = {"account": "north", "operation": "link", "outcome": "wazzup_forbidden"}
+    assert value("wazzup_gateway_wazzup_calls_total", call) == 0
+
+
+def test_metrics_tell_when_no_series_began(journal: Telemetry) -> None:
+    """It would be a second series for each."""
+    journal.note("link.issued", account="default", outcome="hit")
+
+    told = journal.metrics.exposed()
+    assert b"wazzup_gateway_links_total" in told
+    assert b"_created" not in told
+
+
 def test_a_value_that_cannot_be_written_costs_no_line(journal: Telemetry, output: Output) -> None:
     journal.trouble("one.thing", user_id="half a character \ud800")
 

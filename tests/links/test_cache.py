@@ -209,6 +209,52 @@ async def test_a_claim_outlives_a_dead_holder_by_seconds_only(store: Store, cloc
     assert 0 < await redis.pttl(name) <= 3000
 
 
+async def test_a_link_that_has_expired_by_one_clock_leaves_room_for_one_claim_by_that_clock(
+    store: Store, clock: Clock
+) -> None:
+    """A replica whose clock is six minutes ahead holds its claim like any other, and what it keeps is recalled."""
+    await keep(cache_on(store, clock), REQUEST, link(seconds=300))
+    ahead = Clock(NOON + timedelta(minutes=6))
+    cache = cache_on(store, ahead)
+    long_ago = NOON - timedelta(days=365)
+
+    claim = await cache.claim(REQUEST, not_before=long_ago)
+
+    assert isinstance(claim, RedisClaim)
+    assert await cache.claim(REQUEST, not_before=long_ago) is None
+    newer = Link(url=URL, issued_at=ahead.now(), expires_at=ahead.now() + timedelta(seconds=300))
+    await claim.keep(newer)
+    assert (await cache.recall(REQUEST)).link == newer
+
+
+@pytest.mark.parametrize("kind", ["link", "refused"])
+async def test_what_a_lost_key_sealed_leaves_room_for_one_claim(
+    store: Store, clock: Clock, redis: Redis, kind: str
+) -> None:
+    cache = cache_on(store, clock)
+    name = getattr(cache._names(REQUEST), kind)
+    sealed = KeyRing.of(["lost-secret-lost-secret-lost-secret-lost-secret"]).seal(b"[]", name=name)
+    await redis.set(name, b"%013d" % (NOON.timestamp() * 1000) + sealed)
+
+    first = await cache.claim(REQUEST, not_before=NOON)
+
+    assert isinstance(first, RedisClaim)
+    assert await cache.claim(REQUEST, not_before=NOON) is None
+
+
+@pytest.mark.parametrize("damage", [b"x", b"1" * 13, b"\xff" * 200])
+async def test_a_damaged_value_leaves_room_for_one_claim(
+    store: Store, clock: Clock, redis: Redis, damage: bytes
+) -> None:
+    cache = cache_on(store, clock)
+    await redis.set(cache._names(REQUEST).link, damage)
+
+    first = await cache.claim(REQUEST, not_before=NOON - timedelta(days=365))
+
+    assert isinstance(first, RedisClaim)
+    assert await cache.claim(REQUEST, not_before=NOON - timedelta(days=365)) is None
+
+
 async def test_only_its_holder_gives_up_a_claim(store: Store, clock: Clock, redis: Redis) -> None:
     """A holder that was frozen beyond its lease must not free what a sibling has taken meanwhile."""
     cache = cache_on(store, clock)

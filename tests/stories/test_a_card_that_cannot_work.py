@@ -1,6 +1,7 @@
 """What Wazzup refuses is refused again for some seconds, so that a broken card does not use up the calls of others."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -62,13 +63,43 @@ async def test_after_some_seconds_it_is_asked_again(gateway: Gateway, redis: Red
     assert (await gateway.link()).status_code == 200
 
 
-async def test_who_insists_is_heard(gateway: Gateway, clock: Clock) -> None:
-    """`max_age: 0` asks for a new answer, be it a link or a no."""
+INSISTING = pytest.mark.parametrize(
+    "insists", [{"question": {**CARD, "max_age": 0}}, {"Cache-Control": "no-cache"}], ids=["max_age", "no-cache"]
+)
+
+
+@INSISTING
+async def test_who_insists_is_refused_too(gateway: Gateway, clock: Clock, insists: dict[str, Any]) -> None:
+    """Whoever wants a newer link wants one that works; a page that always insists costs no more calls than others."""
     gateway.wazzup.faults.add(Fault(on="links", status=400))
-    await gateway.link()
+    await gateway.link(**insists)
     clock.advance(seconds=1)
 
-    assert (await gateway.link({**CARD, "max_age": 0})).status_code == 200
+    assert (await gateway.link(**insists)).status_code == 422
+    assert gateway.questions == 1
+
+
+@INSISTING
+async def test_who_insists_with_a_good_link_at_hand_is_refused_too(gateway: Gateway, insists: dict[str, Any]) -> None:
+    await gateway.link()
+    gateway.wazzup.faults.add(Fault(on="links", status=400))
+
+    answers = [await gateway.link(**insists) for _ in range(3)]
+
+    assert {answer.status_code for answer in answers} == {422}
+    assert gateway.questions == 2
+
+
+async def test_with_the_cache_off_a_no_is_remembered_and_a_link_is_not(redis_url: str, clock: Clock) -> None:
+    async with running(redis_url, clock, link_cache_ttl_seconds="0") as gateway:
+        gateway.wazzup.faults.add(Fault(on="links", status=400))
+
+        answers = [await gateway.link() for _ in range(3)]
+
+        assert {answer.status_code for answer in answers} == {422}
+        assert gateway.questions == 1
+        others = [await gateway.link({**CARD, "user_id": "another"}) for _ in range(2)]
+        assert {other.json()["cached"] for other in others} == {False}
 
 
 async def test_another_question_of_the_same_user_is_asked(gateway: Gateway) -> None:

@@ -39,7 +39,10 @@ CARD: dict[str, Any] = {
 }
 TOLD: dict[str, Any] = {**CARD["contact"], "id": "C-5", "user_id": "crm-user-1"}
 DEAL: dict[str, Any] = {"id": "D-77", "user_id": "crm-user-1", "name": AUTHOR, "contact_ids": ["C-5"]}
-GIVEN = [PHONE, CONTACT, AUTHOR, USERNAME, WRONG, FOREIGN]
+HEADER = "Basic emVidWxvbjpxdWFja2VuYnVzaA=="
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+DATA = {"userId": "crm-user-1", "chatId": PHONE, "name": CONTACT, USERNAME: FOREIGN}
+GIVEN = [SECRET, SECRET[6:], HEADER, PHONE, CONTACT, AUTHOR, USERNAME, WRONG, FOREIGN]
 OURS = [ACCESS_TOKEN, SERVER_KEY, ADMIN_KEY, JWT_SECRET, SECRET_KEY]
 
 
@@ -95,8 +98,11 @@ class Visit:
     def _keep(self, answer: httpx.Response) -> None:
         if answer.status_code >= 400:
             self.errors.append(answer)
-        elif answer.request.url.path == "/links" and answer.content:
-            given = answer.json()
+            return
+        given = answer.json() if answer.content[:1] == b"{" else {}
+        if "secret" in given:
+            self.secrets |= {given["secret"], given["secret"][6:]}
+        if "relay" in given:
             self.secrets |= {given["link"], given["link"].partition("token=")[2], given["relay"]["token"]}
 
 
@@ -131,6 +137,7 @@ async def visited(gateway: Gateway) -> Visit:
     await visit.fails(dropped=True)
     await visit.fails(delay_seconds=30)
     await visit.fails(status=429, retry_after="60")  # Last, since it silences the gateway for a minute.
+    await hooked(visit)
     await visit.sends("GET", "/health/live")
     await visit.sends("GET", "/health/ready")
     await visit.sends("GET", "/metrics")
@@ -141,6 +148,42 @@ async def visited(gateway: Gateway) -> Visit:
     await visit.sends("DELETE", f"/links?user={PHONE}")
     await visit.sends("DELETE", "/links?user_id=crm-user-3")
     return visit
+
+
+async def hooked(visit: Visit) -> None:
+    """Events in, webhooks out, and all that admins look at."""
+    relay = next(secret for secret in visit.secrets if secret.startswith("wgr_"))
+    # Nobody listens there: what an attempt says of it must not name it either.
+    hook = {"url": f"http://127.0.0.1:1/{USERNAME}?token={WRONG}", "headers": {"X-Auth": HEADER}, "secret": SECRET}
+    await visit.sends("POST", "/webhooks", json=hook | {"description": CONTACT})
+    page = (await visit.gateway.ask("GET", "/webhooks")).json()
+    name = page["data"][0]["id"]
+    for wrong in (
+        {"url": f"http://10.0.0.1/{PHONE}"}, {"url": FOREIGN.replace("https", CONTACT)}, {"secret": f"{SECRET}{WRONG}"},
+        {"headers": {"X-Auth": f"{HEADER}\n{WRONG}"}}, {"headers": {"Host": WRONG}}, {"events": [CONTACT]},
+    ):  # fmt: skip
+        await visit.sends("POST", "/webhooks", json=hook | wrong)
+    for key in (relay, SERVER_KEY):
+        await visit.sends(
+            "POST", "/events", key, json={"type": "WZ_CREATE_ENTITY", "data": DATA, "id": f"{WRONG}-{key[:3]}"}
+        )
+    for bad in (
+        {"type": CONTACT}, {"data": DATA | {"userId": AUTHOR}}, {"data": PHONE}, {"id": f"{WRONG} {PHONE}"},
+        {"occurred_at": CONTACT},
+    ):  # fmt: skip
+        await visit.sends("POST", "/events", relay, json={"type": "WZ_A", "data": DATA} | bad)
+    event = (await visit.gateway.ask("GET", "/events")).json()["data"][0]["id"]
+    for method, path in (
+        ("POST", f"/webhooks/{name}/rotate-secret"), ("POST", f"/webhooks/{name}/test"),
+        ("POST", f"/events/{event}/replay"), ("POST", f"/deliveries/{event}:{name}/retry"),
+        ("GET", "/webhooks/nobody"), ("GET", "/events/nobody"), ("GET", f"/events?cursor={PHONE}"),
+        ("POST", "/deliveries/nobody/retry"), ("GET", f"/webhooks/{name}/deliveries?status={WRONG}"),
+    ):  # fmt: skip
+        await visit.sends(method, path)
+    await visit.sends("PATCH", f"/webhooks/{name}", json={"url": f"http://10.0.0.1/{PHONE}"})
+    await visit.sends("PATCH", f"/webhooks/{name}", json={"enabled": False})
+    await visit.sends("POST", f"/webhooks/{name}/replay", json={"since": PHONE})
+    await visit.sends("POST", f"/webhooks/{name}/replay", json={"since": "2026-11-22T00:00:00Z"})
 
 
 def found(secrets: set[str], text: str) -> list[str]:
@@ -155,6 +198,8 @@ async def test_the_log_holds_nothing_that_was_entrusted_to_us(watched: Gateway, 
 
     assert "link.issued" in log
     assert "wazzup.called" in log
+    assert "delivery.attempted" in log
+    assert "webhook.registered" in log
     assert found(visit.secrets, log) == []
 
 
@@ -165,8 +210,11 @@ async def test_the_store_holds_nothing_that_can_be_read(watched: Gateway, redis:
 
     assert any(":links:link:" in name for name in stored)
     assert any(":links:of:" in name for name in stored)
+    assert any(":hooks:all" in name for name in stored)
     for name, value in stored.items():
-        assert found(visit.secrets | {"crm-user-1"}, name + value) == []
+        # What is to be delivered lies there as it is sent, until it is kept no more; what signs it does not.
+        said = GIVEN[3:] if ":events:e:" in name else []
+        assert found((visit.secrets | {"crm-user-1"}) - {*said, *(["crm-user-1"] if said else [])}, name + value) == []
 
 
 async def test_the_metrics_hold_nothing_that_was_entrusted_to_us(watched: Gateway) -> None:

@@ -145,6 +145,54 @@ async def test_a_user_whom_wazzup_forgot_is_introduced_again(redis_url: str, clo
         assert len(gateway.wazzup.calls_to("users")) == 2
 
 
+def cards(number: int, **other: Any) -> list[dict[str, Any]]:
+    """So many different cards of one user."""
+    chats = [[{"chat_type": "whatsapp", "chat_id": f"371111234{card:04}"}] for card in range(number)]
+    return [{**NAMED, "chats": one, **other} for one in chats]
+
+
+async def test_many_cards_of_a_user_whom_wazzup_forgot_introduce_the_user_once(redis_url: str, clock: Clock) -> None:
+    wazzup = strict(clock)
+    async with (
+        running(redis_url, clock, wazzup=wazzup, **SYNC) as one,
+        running(redis_url, clock, wazzup=wazzup, **SYNC) as two,
+    ):
+        await one.link(NAMED)
+        one.wazzup.users.clear()
+
+        answers = await asyncio.gather(*(replica.link(card) for card in cards(10) for replica in (one, two)))
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(one.wazzup.calls_to("users")) == 2
+
+
+async def test_cards_that_wait_for_an_introduction_take_its_failure(redis_url: str, clock: Clock) -> None:
+    async with running(redis_url, clock, wazzup=strict(clock), wazzup_timeout_seconds="0.3", **SYNC) as gateway:
+        gateway.wazzup.faults.add(Fault(on="users", delay_seconds=30, times=None))
+
+        answers = await asyncio.gather(*(gateway.link(card) for card in cards(10)))
+
+        assert {answer.json()["code"] for answer in answers} == {"WAZZUP_TIMEOUT"}
+        assert len(gateway.wazzup.calls_to("users")) == 1
+
+
+async def test_nobody_waits_for_a_sibling_longer_than_for_wazzup_itself(
+    redis_url: str, clock: Clock, redis: Redis
+) -> None:
+    async with running(redis_url, clock, wazzup=strict(clock), wazzup_timeout_seconds="0.1", **SYNC) as gateway:
+        await gateway.link(NAMED)
+        [mark] = [name async for name in redis.scan_iter("wg:*:wazzup:user:*")]
+        await redis.delete(mark)
+        await redis.set(f"{mark.decode()}:lock", "a sibling whose introduction hangs")
+
+        async with asyncio.timeout(2):
+            answer = await gateway.link(cards(1)[0])
+
+        assert (answer.status_code, answer.json()["code"]) == (504, "WAZZUP_TIMEOUT")
+        assert "WAZZUP_TIMEOUT_SECONDS" in answer.json()["detail"]
+        assert len(gateway.wazzup.calls_to("users")) == 1
+
+
 async def test_an_introduction_that_fails_is_tried_again_with_the_next_link(redis_url: str, clock: Clock) -> None:
     async with running(redis_url, clock, wazzup=strict(clock), **SYNC) as gateway:
         gateway.wazzup.faults.add(Fault(on="users", status=500, times=2))

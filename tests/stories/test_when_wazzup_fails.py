@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from app.simulator.faults import Fault
@@ -249,7 +250,7 @@ async def test_pages_that_asked_together_fail_together_with_one_question(gateway
 async def test_a_wazzup_that_keeps_failing_is_left_alone_and_found_again(redis_url: str, clock: Clock) -> None:
     async with running(redis_url, clock, link_rate_limit="1000/60") as gateway:
         gateway.wazzup.faults.add(Fault(on="links", status=503, body="", times=None))
-        failures = [await gateway.link() for _ in range(FAILURES)]
+        failures = await ten_users_fail(gateway)
         asked = gateway.questions
 
         refused = await gateway.link()
@@ -268,12 +269,25 @@ async def test_a_wazzup_that_keeps_failing_is_left_alone_and_found_again(redis_u
         assert (await gateway.http.get("/health/ready")).json()["checks"]["wazzup"]["status"] == "ok"
 
 
+async def ten_users_fail(gateway: Gateway) -> list[httpx.Response]:
+    """As often in a row as shows that it is not one question that is wrong."""
+    return [await gateway.link({**CARD, "user_id": f"somebody-{number}"}) for number in range(FAILURES)]
+
+
+async def test_one_card_that_breaks_wazzup_does_not_stop_the_others(redis_url: str, clock: Clock) -> None:
+    async with running(redis_url, clock, link_rate_limit="1000/60") as gateway:
+        gateway.wazzup.faults.add(Fault(on="links", status=500, times=2 * FAILURES))
+        for _ in range(FAILURES):
+            assert (await gateway.link()).json()["code"] == "WAZZUP_UNAVAILABLE"
+
+        assert (await gateway.link({**CARD, "user_id": "another"})).status_code == 200
+
+
 async def test_while_wazzup_is_left_alone_a_link_that_is_still_good_is_given(redis_url: str, clock: Clock) -> None:
     async with running(redis_url, clock, link_rate_limit="1000/60") as gateway:
         await gateway.link()
         gateway.wazzup.faults.add(Fault(on="links", dropped=True, times=None))
-        for number in range(FAILURES):
-            await gateway.link({**CARD, "user_id": f"crm-user-{number + 2}"})
+        await ten_users_fail(gateway)
         asked = gateway.questions
 
         answer = await gateway.link({**CARD, "max_age": 0})
@@ -285,9 +299,15 @@ async def test_while_wazzup_is_left_alone_a_link_that_is_still_good_is_given(red
 async def test_the_metrics_tell_of_a_wazzup_that_is_left_alone(redis_url: str, clock: Clock) -> None:
     async with running(redis_url, clock, link_rate_limit="1000/60") as gateway:
         gateway.wazzup.faults.add(Fault(on="links", status=503, body="", times=None))
-        for _ in range(FAILURES):
-            await gateway.link()
+        await ten_users_fail(gateway)
 
         metrics = (await gateway.http.get("/metrics")).text
 
         assert 'wazzup_gateway_wazzup_circuit_open{account="default"} 1.0' in metrics
+
+
+async def test_the_metrics_tell_of_a_wazzup_that_nobody_has_asked_yet(gateway: Gateway) -> None:
+    """Else no dashboard could tell a good Wazzup from one that nobody watches."""
+    metrics = (await gateway.http.get("/metrics")).text
+
+    assert 'wazzup_gateway_wazzup_circuit_open{account="default"} 0.0' in metrics

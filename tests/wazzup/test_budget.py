@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -13,9 +14,9 @@ from app.clock import SystemClock
 from app.errors import BudgetSpent
 from app.limits import Rate
 from app.sealing import KeyRing
-from app.store import connected
+from app.store import Store, connected
 from app.wazzup.budget import Budget
-from tests.driver import SECRET_KEY
+from tests.driver import SECRET_KEY, Clock
 from tests.waiting import wait_until
 
 WINDOW = 0.5  # Seconds; whole ones are what operators write, and would make these tests slow.
@@ -37,9 +38,9 @@ async def replica(redis_url: str) -> AsyncIterator[Replica]:
         stores = [await stack.enter_async_context(connected(redis_url, SystemClock())) for _ in range(2)]
         ring = KeyRing.of([SECRET_KEY])
 
-        def make(calls: int, *, number: int = 0, account: str = "default", longest: float = 5) -> Budget:
+        def make(calls: int, *, number: int = 0, account: str = "default", longest: float = 5, **other: Any) -> Budget:
             rate = Short(calls, timedelta(seconds=WINDOW))
-            return Budget(stores[number], ring, SystemClock(), account, rate, timedelta(seconds=longest))
+            return Budget(stores[number], ring, SystemClock(), account, rate, timedelta(seconds=longest), **other)
 
         yield make
 
@@ -208,6 +209,69 @@ async def test_without_the_store_each_replica_counts_for_itself() -> None:
 
     assert refused.value.retry_after is not None
     assert refused.value.retry_after > timedelta(seconds=55)
+
+
+async def test_a_call_that_redis_granted_counts_when_the_store_goes(clock: Clock, redis_url: str) -> None:
+    async with connected(redis_url, clock) as store:
+        budget = counting_by(clock, store)
+        await call(budget)
+        await store.rest()  # From here on it does not answer.
+
+        with pytest.raises(BudgetSpent):
+            await call(budget)
+
+        clock.advance(seconds=60)
+        await call(budget)
+
+
+async def test_a_call_without_the_store_counts_when_it_comes_back(clock: Clock, redis_url: str, redis: Redis) -> None:
+    """The store comes back without it: here, because it comes back empty."""
+    async with connected(redis_url, clock) as store:
+        budget = counting_by(clock, store)
+        await call(budget)
+        await store.settled()
+        await redis.flushall()
+
+        with pytest.raises(BudgetSpent) as refused:
+            await call(budget)
+
+        assert refused.value.retry_after == timedelta(seconds=60)
+        await store.settled()
+        assert await redis.zcard("wg:{default}:wazzup:calls") == 0  # What was not made takes nobody's place.
+        clock.advance(seconds=60)
+        await call(budget)
+
+
+async def test_who_was_told_to_stay_away_for_long_is_remembered_that_long(replica: Replica) -> None:
+    memory = timedelta(milliseconds=20)
+    budget = replica(1, memory=memory)
+    await call(budget, "somebody")
+    for user in ("first", "second"):
+        with pytest.raises(BudgetSpent):
+            await call(budget, user)
+    await call(replica(1, account="another"), takes=3 * memory.total_seconds())
+    order: list[str] = []
+
+    async def ask(user: str) -> None:
+        async with budget.turn(user, within=10):
+            order.append(user)
+
+    await asyncio.gather(*(ask(user) for user in ("newcomer", "second", "first")))
+
+    assert order == ["first", "second", "newcomer"]
+
+
+async def test_a_clock_of_redis_that_was_put_back_stops_nobody(replica: Replica, redis: Redis) -> None:
+    seconds, _ = await redis.time()
+    await redis.zadd("wg:{default}:wazzup:calls", {"of-a-clock-that-was-ahead": (seconds + 3600) * 1000})
+
+    await call(replica(1), within=0)
+
+
+def counting_by(clock: Clock, store: Store) -> Budget:
+    """One call in a minute."""
+    rate = Rate(1, timedelta(seconds=60))
+    return Budget(store, KeyRing.of([SECRET_KEY]), clock, "default", rate, timedelta(seconds=5))
 
 
 async def test_nobody_can_read_in_redis_who_waits(replica: Replica, redis: Redis) -> None:
