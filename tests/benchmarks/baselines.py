@@ -13,9 +13,11 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from starlette.types import Receive, Scope, Send
 
-from app.ids import made_at
+from app.clock import SystemClock
+from app.ids import made_at, new_id
 from app.links.models import LinkQuestion
 from app.serving import Server, give_back_memory, listen, run
+from app.webhooks.scripts import PUT
 
 KEY = "benchmark"
 
@@ -34,12 +36,32 @@ def bare(redis: Redis) -> Any:
 
 
 def writing(redis: Redis) -> Any:
-    """A bare ASGI app that writes the body once, with an end, and says so."""
+    """A bare ASGI app that makes the same write as the gateway does for an event, and nothing else."""
+    put = redis.register_script(PUT.text)
+    prefix = "wg:{bare}:"
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
-        await redis.set(f"event:{time.time_ns()}", message["body"], px=600_000)
-        body = b'{"id": "evt_01KAMPE8M0ABCDEFGHJKMN", "duplicate": false, "deliveries": 1}'
+        at = SystemClock().now()
+        now = int(at.timestamp() * 1000)
+        event = new_id("evt", at)
+        args = [
+            prefix,
+            event,
+            "WZ_CREATE_ENTITY",
+            message["body"],
+            900_000_000,
+            now,
+            now,
+            "evt_0",
+            "",
+            0,
+            "",
+            0,
+            "bare",
+        ]
+        await put(keys=[f"{prefix}hooks:next"], args=args)
+        body = b'{"id": "%s", "duplicate": false, "deliveries": 0}' % event.encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 202, "headers": headers})
         await send({"type": "http.response.body", "body": body})
