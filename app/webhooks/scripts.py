@@ -174,7 +174,15 @@ SETTLE = Script(
     + """
 local hook, event, follows, life, now = ARGV[2], ARGV[3], ARGV[4], ARGV[8], tonumber(ARGV[9])
 local due = P .. 'hooks:due:' .. hook
-if not redis.call('ZSCORE', due, event) then return 0 end
+if not redis.call('ZSCORE', due, event) then
+  -- Buried while the attempt was under way, since its webhook was disabled or deleted: the CRM has it all the same.
+  if follows ~= 'done' or redis.call('ZREM', P .. 'hooks:dead:' .. hook, event) == 0 then return 0 end
+  told(hook, event, ARGV[6], life)
+  count('attempts:' .. ARGV[11], 1)
+  count('dead', -1)
+  count('delivered', 1)
+  return 1
+end
 local health = P .. 'hooks:health'
 if ARGV[6] ~= '' then told(hook, event, ARGV[6], life) end
 count('attempts:' .. ARGV[11], 1)

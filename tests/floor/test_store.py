@@ -18,6 +18,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from app.errors import StoreUnavailable
 from app.store import Script, Store, connected
+from tests.crm import open_crm
 from tests.driver import Clock, running
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
@@ -292,9 +293,22 @@ async def a_link_is_issued_remembered_and_forgotten(redis_url: str, clock: Clock
         assert (ready.status_code, ready.json()["checks"]["store"]["reasons"]) == (200, [])
 
 
+async def an_event_reaches_the_crm_and_its_answer_the_page(redis_url: str, clock: Clock) -> None:
+    async with open_crm() as crm, running(redis_url, clock) as gateway:
+        made = await gateway.webhook(crm.url)
+
+        answer = await gateway.event(wait=10)
+
+        assert answer.status_code == 200, answer.text
+        assert [one["status"] for one in answer.json()["results"]] == ["delivered"]
+        assert [one["status"] for one in await gateway.deliveries(made["id"])] == ["delivered"]
+        assert len(crm.received) == 1
+
+
 async def test_the_gateway_runs_on_a_plain_redis(tmp_path: Path, clock: Clock) -> None:
     async with valkey_server(tmp_path, "--appendonly", "yes", "--requirepass", "p@ss:word") as port:
         await a_link_is_issued_remembered_and_forgotten(f"redis://:p%40ss%3Aword@127.0.0.1:{port}/1", clock)
+        await an_event_reaches_the_crm_and_its_answer_the_page(f"redis://:p%40ss%3Aword@127.0.0.1:{port}/1", clock)
 
 
 async def test_the_gateway_runs_on_redis_cluster(tmp_path: Path, clock: Clock) -> None:
@@ -309,6 +323,7 @@ async def test_the_gateway_runs_on_redis_cluster(tmp_path: Path, clock: Clock) -
         await wait_until(is_ok)
 
         await a_link_is_issued_remembered_and_forgotten(f"redis+cluster://127.0.0.1:{port}", clock)
+        await an_event_reaches_the_crm_and_its_answer_the_page(f"redis+cluster://127.0.0.1:{port}", clock)
 
 
 async def test_the_gateway_runs_behind_redis_sentinel(tmp_path: Path, clock: Clock) -> None:
@@ -324,3 +339,4 @@ async def test_the_gateway_runs_behind_redis_sentinel(tmp_path: Path, clock: Clo
             await wait_until(watches)
 
             await a_link_is_issued_remembered_and_forgotten(f"redis+sentinel://127.0.0.1:{port}/main", clock)
+            await an_event_reaches_the_crm_and_its_answer_the_page(f"redis+sentinel://127.0.0.1:{port}/main", clock)

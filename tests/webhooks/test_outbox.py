@@ -157,6 +157,23 @@ async def test_who_settles_second_changes_nothing(
     assert await balanced(redis) == before
 
 
+async def test_what_the_crm_took_while_its_webhook_was_disabled_is_delivered_and_not_dead(
+    outbox: RedisOutbox, redis: Redis, clock: Clock
+) -> None:
+    await hook(redis, "wh_1")
+    event = await put(outbox, clock)
+    [claimed] = (await claim(outbox)).deliveries
+    await redis.hset(f"{P}hooks:off", "wh_1", "{}")
+    await redis.zadd(f"{P}hooks:next", {"wh_1": 0})
+    await claim(outbox)
+    assert await redis.zscore(f"{P}hooks:dead:wh_1", event) is not None
+
+    assert await settle(outbox, claimed)
+
+    assert await redis.zscore(f"{P}hooks:dead:wh_1", event) is None
+    assert not await settle(outbox, claimed)
+
+
 async def test_settling_once_more_after_a_lost_answer_is_right(outbox: RedisOutbox, redis: Redis, clock: Clock) -> None:
     await hook(redis, "wh_a")
     await put(outbox, clock)
