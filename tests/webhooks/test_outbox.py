@@ -138,8 +138,7 @@ async def test_what_was_settled_meanwhile_is_not_handed_back(outbox: RedisOutbox
     assert of(await claim(outbox)) == []
 
 
-@pytest.mark.parametrize("first", [DONE, DEAD])
-@pytest.mark.parametrize("second", [DONE, AGAIN, DEAD])
+@pytest.mark.parametrize(("first", "second"), [(DONE, DONE), (DONE, AGAIN), (DONE, DEAD), (DEAD, AGAIN), (DEAD, DEAD)])
 async def test_who_settles_second_changes_nothing(
     outbox: RedisOutbox, redis: Redis, clock: Clock, first: Settled, second: Settled
 ) -> None:
