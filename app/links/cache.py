@@ -104,8 +104,8 @@ class RedisLinkCache:
     async def recall(self, request: LinkRequest) -> Recalled:
         """What is remembered of an equal request, and the user's quota with this request counted."""
         names = self._names(request)
-        rate_key = _key(request.account, "rate", self.ring.hashed(request.user_id.encode()))
-        used, left, link, refused = await self.store.run(_recall(self.rate), keys=(rate_key, names.link, names.refused))
+        keys = names.rate, names.link, names.refused
+        used, left, link, refused = await self.store.run(_recall(self.rate), keys=keys)
         quota = Quota("links", self.rate, used, timedelta(milliseconds=left))
         return Recalled(self._link(link, names), self._refusal(refused, names), quota)
 
@@ -151,8 +151,14 @@ class RedisLinkCache:
         # A dataclass is written field by field, in order: equal requests, and only those, give equal bytes.
         question = self.ring.hashed(orjson.dumps((self.vendor, request)))
         user = self.ring.hashed(request.user_id.encode())
-        link, lock, refused = (_key(request.account, kind, question) for kind in ("link", "lock", "refused"))
-        return _Names(link, lock, refused, of=_key(request.account, "of", user))
+        room = f"wg:{{{request.account}}}:links"
+        return _Names(
+            link=f"{room}:link:{question}",
+            lock=f"{room}:lock:{question}",
+            refused=f"{room}:refused:{question}",
+            of=f"{room}:of:{user}",
+            rate=f"{room}:rate:{user}",
+        )
 
     def _link(self, value: bytes | None, names: "_Names") -> Link | None:
         if (found := self._opened(value, names.link)) is None:
@@ -183,12 +189,13 @@ class RedisLinkCache:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Where everything about one question stands; `of` is its user's."""
+    """Where everything about one question stands; `of` and `rate` are its user's."""
 
     link: str
     lock: str
     refused: str
     of: str
+    rate: str
 
 
 @dataclass(frozen=True)
