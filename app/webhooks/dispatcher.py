@@ -102,9 +102,16 @@ class Dispatcher:
         try:
             while True:
                 self._wake.clear()
-                await self._woken(await self._begun())
+                await self._woken(await self._begun_somehow())
         finally:
             await self._finish()
+
+    async def _begun_somehow(self) -> float:
+        try:
+            return await self._begun()
+        except Exception as error:  # whatever it is: deliveries must not wait until somebody restarts us
+            self.journal.trouble("dispatcher.failed", error, account=self.desk.account)
+            return STORE_PAUSE
 
     async def _begun(self) -> float:
         """Begins what is due, and says in how many seconds there is more."""

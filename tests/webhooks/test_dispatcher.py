@@ -192,3 +192,21 @@ async def test_a_webhook_whose_record_cannot_be_opened_costs_the_crm_no_attempt(
     assert (settled.follows, settled.wait, settled.entry) == ("postponed", timedelta(minutes=1), b"")
     assert "SECRET_KEY" in notes.of("delivery.attempted")[0]["hint"]
     assert sender.most == 0
+
+
+async def test_after_what_nobody_foresaw_deliveries_go_on() -> None:
+    """A worker has no health check that would have it restarted."""
+    outbox, sender = FakeOutbox(due(1)), FakeSender()
+    sender.go.set()
+    faults = [KeyError("odd")]
+
+    def sometimes(name: str, record: bytes) -> Webhook | None:
+        if faults:
+            outbox.due = due(1)
+            raise faults.pop()
+        return opened(name, record)
+
+    async with at_work(outbox, sender, sometimes) as (dispatcher, notes):
+        await wait_until(lambda: bool(notes.of("dispatcher.failed")))
+        dispatcher.ring()
+        await wait_until(lambda: len(outbox.settled) == 1)
