@@ -22,7 +22,10 @@ OUTCOMES = tuple(sorted(one.__name__.lower() for one in get_args(Outcome)))
 _READ = Script("""
 local P = ARGV[1]
 local first, pending, depths, hooks = redis.call('ZRANGE', P .. 'hooks:next', 0, -1, 'WITHSCORES'), 0, {}, {}
+local oldest = ''
 for i = 1, #first, 2 do
+  -- 0 stands for a webhook that was disabled or deleted, whose deliveries are to be buried at once.
+  if oldest == '' and tonumber(first[i + 1]) > 0 then oldest = first[i + 1] end
   depths[first[i]] = redis.call('ZCARD', P .. 'hooks:due:' .. first[i])
   pending = pending + depths[first[i]]
 end
@@ -30,7 +33,7 @@ for _, hook in ipairs(redis.call('HKEYS', P .. 'hooks:all')) do
   table.insert(hooks, hook)
   table.insert(hooks, depths[hook] or 0)
 end
-return {redis.call('HGETALL', P .. 'ledger'), pending, first[2] or '',
+return {redis.call('HGETALL', P .. 'ledger'), pending, oldest,
   redis.call('HLEN', P .. 'hooks:wants'), redis.call('HLEN', P .. 'hooks:off'), hooks}
 """)
 

@@ -174,13 +174,18 @@ SETTLE = Script(
     + """
 local hook, event, follows, life, now = ARGV[2], ARGV[3], ARGV[4], ARGV[8], tonumber(ARGV[9])
 local due = P .. 'hooks:due:' .. hook
+local function came()
+  count('delivered', 1)
+  count('latency:' .. ARGV[12], 1)
+  redis.call('HINCRBYFLOAT', P .. 'ledger', 'latency', ARGV[13])
+end
 if not redis.call('ZSCORE', due, event) then
   -- Buried while the attempt was under way, since its webhook was disabled or deleted: the CRM has it all the same.
   if follows ~= 'done' or redis.call('ZREM', P .. 'hooks:dead:' .. hook, event) == 0 then return 0 end
   told(hook, event, ARGV[6], life)
   count('attempts:' .. ARGV[11], 1)
   count('dead', -1)
-  count('delivered', 1)
+  came()
   return 1
 end
 local health = P .. 'hooks:health'
@@ -192,10 +197,8 @@ if follows == 'done' then
   redis.call('ZREM', due, event)
   redis.call('HDEL', P .. 'hooks:tries:' .. hook, event)
   redis.call('HDEL', health, hook .. ':since', hook .. ':first')
-  count('delivered', 1)
   count('pending', -1)
-  count('latency:' .. ARGV[12], 1)
-  redis.call('HINCRBYFLOAT', P .. 'ledger', 'latency', ARGV[13])
+  came()
 elseif follows == 'postponed' then
   redis.call('ZADD', due, ARGV[5], event)
 else
