@@ -48,7 +48,8 @@ _BODY = (BodyNotJson, BodyTooSlow, BodyTooLarge, ContentTypeUnknown)
 router = APIRouter(tags=["webhooks"], route_class=JsonRoute)
 
 
-def _desk(request: Request, account: str) -> WebhookDesk:
+def desk_for(request: Request, account: str) -> WebhookDesk:
+    """The desk of the caller's account."""
     desks: Mapping[str, WebhookDesk] = services_for(request.scope).webhooks
     return desks[account]
 
@@ -64,7 +65,7 @@ def _desk(request: Request, account: str) -> WebhookDesk:
 )
 async def add_webhook(asked: AskedWebhook, caller: Admin, request: Request) -> Response:
     """From now on, events of these types are sent to `url`, signed with `secret`, which is told only here."""
-    return told(201, await _desk(request, caller.account).add(asked))
+    return told(201, await desk_for(request, caller.account).add(asked))
 
 
 @router.get(
@@ -77,7 +78,7 @@ async def add_webhook(asked: AskedWebhook, caller: Admin, request: Request) -> R
 )
 async def list_webhooks(caller: Admin, request: Request, cursor: HookCursor = None, limit: Limit = 50) -> Response:
     """Newest first."""
-    return told(200, await _desk(request, caller.account).page(cursor, limit))
+    return told(200, await desk_for(request, caller.account).page(cursor, limit))
 
 
 @router.get(
@@ -90,7 +91,7 @@ async def list_webhooks(caller: Admin, request: Request, cursor: HookCursor = No
 )
 async def get_webhook(webhook_id: str, caller: Admin, request: Request) -> Response:
     """Its secret is not told again: rotate it if it is lost."""
-    return told(200, await _desk(request, caller.account).get(webhook_id))
+    return told(200, await desk_for(request, caller.account).get(webhook_id))
 
 
 @router.patch(
@@ -106,7 +107,7 @@ async def change_webhook(changed: ChangedWebhook, caller: Admin, request: Reques
 
     Enabled again, it gets what is accepted from then on; `POST …/replay` sends what it missed.
     """
-    return told(200, await _desk(request, caller.account).change(webhook_id, changed))
+    return told(200, await desk_for(request, caller.account).change(webhook_id, changed))
 
 
 @router.delete(
@@ -119,7 +120,7 @@ async def change_webhook(changed: ChangedWebhook, caller: Admin, request: Reques
 )
 async def delete_webhook(webhook_id: str, caller: Admin, request: Request) -> Response:
     """What is pending for it ends as dead."""
-    await _desk(request, caller.account).delete(webhook_id)
+    await desk_for(request, caller.account).delete(webhook_id)
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
@@ -133,7 +134,7 @@ async def delete_webhook(webhook_id: str, caller: Admin, request: Request) -> Re
 )
 async def rotate_secret(webhook_id: str, caller: Admin, request: Request) -> Response:
     """The new secret is told here and never again. For 24 hours the old one signs too."""
-    return told(200, await _desk(request, caller.account).rotate(webhook_id))
+    return told(200, await desk_for(request, caller.account).rotate(webhook_id))
 
 
 @router.post(
@@ -148,7 +149,7 @@ async def try_webhook(webhook_id: str, caller: Admin, request: Request) -> Respo
     """Delivers an example of `WZ_CREATE_ENTITY` now, once, and tells what the CRM said. A disabled webhook can be
     tested too.
     """
-    return told(200, await _desk(request, caller.account).test(webhook_id))
+    return told(200, await desk_for(request, caller.account).test(webhook_id))
 
 
 @router.get(
@@ -170,7 +171,7 @@ async def list_deliveries(
     """Newest first. With a `status`, a page may hold fewer than `limit` although there are more: go on while there is
     a `next`.
     """
-    desk = _desk(request, caller.account)
+    desk = desk_for(request, caller.account)
     return told(200, await desk.deliveries(webhook_id, status=status, cursor=cursor, limit=limit))
 
 
@@ -186,7 +187,7 @@ async def replay_webhook(asked: AskedReplay, caller: Admin, request: Request, we
     """Sends again what was accepted from `since` until before `until`: what died (`dead`), what came while the webhook
     did not exist or was disabled (`missed`), or everything that it wants (`all`).
     """
-    return told(200, await _desk(request, caller.account).replay(webhook_id, asked))
+    return told(200, await desk_for(request, caller.account).replay(webhook_id, asked))
 
 
 def told(status: int, answer: BaseModel) -> Response:

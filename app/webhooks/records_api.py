@@ -1,26 +1,18 @@
 """`GET /events`, `/deliveries`: what came in and what became of it, for admins. It translates; it does not decide."""
 
-from collections.abc import Mapping
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.contract import NEEDS_ADMIN, problems
 from app.errors import Conflict, DeliveryUnknown, EventUnknown, Forbidden, GatewayError, Invalid, StoreUnavailable
-from app.routes import UNKNOWN_CALLERS, Admin, services_for
-from app.webhooks.api import EventCursor, Limit, told
-from app.webhooks.desk import WebhookDesk
+from app.routes import UNKNOWN_CALLERS, Admin
+from app.webhooks.api import EventCursor, Limit, desk_for, told
 from app.webhooks.models import EventPage, Replayed, WholeEvent
 
 _REFUSED = (GatewayError, *UNKNOWN_CALLERS, Forbidden, Invalid, StoreUnavailable)
 
 router = APIRouter(tags=["events"])
-
-
-def _desk(request: Request, account: str) -> WebhookDesk:
-    desks: Mapping[str, WebhookDesk] = services_for(request.scope).webhooks
-    return desks[account]
 
 
 @router.get(
@@ -33,7 +25,7 @@ def _desk(request: Request, account: str) -> WebhookDesk:
 )
 async def list_events(caller: Admin, request: Request, cursor: EventCursor = None, limit: Limit = 50) -> Response:
     """Newest first, those that no webhook wanted included."""
-    return told(200, await _desk(request, caller.account).events(cursor=cursor, limit=limit))
+    return told(200, await desk_for(request, caller.account).events(cursor=cursor, limit=limit))
 
 
 @router.get(
@@ -46,7 +38,7 @@ async def list_events(caller: Admin, request: Request, cursor: EventCursor = Non
 )
 async def get_event(event_id: str, caller: Admin, request: Request) -> Response:
     """What the webhooks receive, and what became of it at each of them."""
-    return told(200, await _desk(request, caller.account).event(event_id))
+    return told(200, await desk_for(request, caller.account).event(event_id))
 
 
 @router.post(
@@ -59,7 +51,7 @@ async def get_event(event_id: str, caller: Admin, request: Request) -> Response:
 )
 async def replay_event(event_id: str, caller: Admin, request: Request) -> Response:
     """To every webhook that wants its type, whether it has had it before or not. The event's id stays the same."""
-    return told(200, await _desk(request, caller.account).replay_event(event_id))
+    return told(200, await desk_for(request, caller.account).replay_event(event_id))
 
 
 @router.post(
@@ -73,5 +65,5 @@ async def replay_event(event_id: str, caller: Admin, request: Request) -> Respon
 )
 async def retry_delivery(delivery_id: str, caller: Admin, request: Request) -> Response:
     """At once: one that is dead, or one that waits for its next attempt."""
-    await _desk(request, caller.account).retry(delivery_id)
+    await desk_for(request, caller.account).retry(delivery_id)
     return Response(status_code=202, headers={"Cache-Control": "no-store"})
