@@ -98,7 +98,7 @@ class Cors:
     """CORS for exact origins: an answer is read by the pages of the account whose answer it is, and no others.
 
     A preflight names no account, since browsers send it without credentials, and neither does a caller whom nobody
-    knows: there the pages of every account are welcome.
+    knows: there the pages of every account are welcome. What is public says so itself, and is the same for everybody.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -113,7 +113,7 @@ class Cors:
         elif origin := header(scope, _ORIGIN):
             await self.app(scope, receive, _readable(scope, origin, send))
         else:
-            await self.app(scope, receive, _varying(send))
+            await self.app(scope, receive, _varying(scope, send))
 
     def _preflight(self, scope: Scope) -> Response:
         services: Services = services_for(scope)
@@ -134,7 +134,7 @@ def _readable(scope: Scope, origin: str, send: Send) -> Send:
     services: Services = services_for(scope)
 
     async def readable(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start" and not scope.get("public"):
             message["headers"].append(_VARY)
             if origin in services.origins.get(scope.get("account"), ()):
                 message["headers"] += [(b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSED]
@@ -143,9 +143,9 @@ def _readable(scope: Scope, origin: str, send: Send) -> Send:
     return readable
 
 
-def _varying(send: Send) -> Send:
+def _varying(scope: Scope, send: Send) -> Send:
     async def varying(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start" and not scope.get("public"):
             message["headers"].append(_VARY)
         await send(message)
 

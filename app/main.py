@@ -28,12 +28,15 @@ from app.problems import faults, problem_response
 from app.routes import JsonRoute
 from app.settings import Settings
 from app.telemetry import Telemetry
+from app.web import api as web
 from app.webhooks import api as webhooks
 from app.webhooks import records_api as records
 from app.wiring import House, open_services
 
 VERSION = "0.1.0"
-ROUTERS = (links.router, events.router, records.router, webhooks.router, deals.router, health.router)
+ROUTERS = (
+    links.router, events.router, records.router, webhooks.router, deals.router, web.router, health.router,
+)  # fmt: skip
 
 DESCRIPTION = """
 Stands between a CRM and Wazzup: holds the Wazzup credentials, gives CRM pages the link of the chat

@@ -31,6 +31,7 @@ from app.store import Store, connected
 from app.telemetry import Journal, Telemetry
 from app.variables import Misconfigured
 from app.wazzup.circuit import Circuit
+from app.web.files import Files, load
 from app.webhooks.crew import Crew
 from app.webhooks.desk import WebhookDesk
 from app.webhooks.scripts import BELL
@@ -59,6 +60,7 @@ class Services:
     """Who delivers in this process, if anybody does."""
     origins: Mapping[str | None, AbstractSet[str]]
     """Which pages may read the answers of an account; under None, those of any account."""
+    files: Files
 
 
 class House:
@@ -160,6 +162,7 @@ class House:
             circuits={name: one.wazzup.circuit for name, one in served.items()},
             crew=self._crew,
             origins=origins | {None: frozenset[str]().union(*origins.values())},
+            files=load(),
         )
 
 
