@@ -5,7 +5,8 @@
  * Served without these comments, which have lines of their own for that; the lines keep their numbers.
  */
 
-const HOME = new URL(".", import.meta.url).href;
+// Where this module came from; written so that bundlers take it for no file of theirs.
+const HOME = import.meta.url.replace(/[^/]*$/, "");
 const EVENTS = { WZ_CREATE_ENTITY: "entity-create", WZ_OPEN_ENTITY: "entity-open" };
 
 /** Equal questions of one user are one: what was asked on this page, and until when the answers are good. */
@@ -125,7 +126,7 @@ export async function createLink({ gateway, request = {}, getToken, getLink, rea
       ({ until } = question);
     }
     signal?.throwIfAborted();
-    if (!answer?.relay) throw failed("NO_LINK", "This is not what POST /links answers");
+    if (!answer?.relay || !/^https?:/.test(answer.link)) throw failed("NO_LINK", "This is not what POST /links answers");
     return until ? { ...answer, expires_in: (until - performance.now()) / 1000 } : answer;
   } catch (error) {
     throw error instanceof ChatError ? error : failed("PAGE_FAILED", String(error));
@@ -335,19 +336,15 @@ export function mountChat(frame, options) {
     load(frame, link);
   }
 
-  /** Until a reload loses nothing: nobody has touched the frame, or it was hidden for a minute. */
-  async function untilFree(signal) {
-    while (!signal.aborted) {
-      look();
-      const now = performance.now();
-      if (document.hidden || frame.checkVisibility?.() === false) hiddenSince ??= now;
-      else [hiddenSince, isSeen] = [undefined, true];
-      // What nobody has looked at since it was loaded can wait: a forgotten tab asks for one link, not for hundreds.
-      if (isSeen && (!isTouched || now - hiddenSince >= HIDDEN)) return;
-      if (isTouched) expire();
-      await pause(5, signal, "visibilitychange");
-    }
-  }
+  /** Whether a reload loses nothing: nobody has touched the frame, or it has been hidden for a minute. */
+  const isFree = () => {
+    look();
+    const now = performance.now();
+    if (document.hidden || frame.checkVisibility?.() === false) hiddenSince ??= now;
+    else [hiddenSince, isSeen] = [undefined, true];
+    // What nobody has looked at since it was loaded can wait: a forgotten tab asks for one link, not for hundreds.
+    return isSeen && (!isTouched || now - hiddenSince >= HIDDEN);
+  };
 
   async function begin(reason) {
     run.abort();
@@ -360,11 +357,13 @@ export function mountChat(frame, options) {
       await pause(Math.max(answer.expires_in, 10) + Math.random(), signal, "wazzup:never");
       if (options.refresh === "never" && !signal.aborted) return expire();
       do {
-        await untilFree(signal);
+        while (!signal.aborted && !isFree()) {
+          if (isTouched) expire();
+          await pause(5, signal, "visibilitychange");
+        }
         answer = await obtain("renew", signal);
-        look();
-        // Somebody began to write meanwhile.
-      } while (answer && isTouched && !document.hidden);
+        // Not if somebody has begun to write meanwhile.
+      } while (answer && !isFree());
     }
   }
 
