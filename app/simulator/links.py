@@ -10,10 +10,8 @@ from urllib.parse import quote
 from joserfc import jwt
 from joserfc.errors import JoseError
 
+from app.simulator.chats import Chat
 from app.simulator.world import World
-
-Chat = dict[str, str]
-"""One chat in v3's words: chatType, chatId or username, perhaps name and channelId."""
 
 ALGORITHMS = ["HS256"]
 
@@ -39,6 +37,9 @@ class Ticket:
     blank: bool = False
     """v3 opens a blank window for an active chat without its channel."""
 
+    ends_at: datetime | None = None
+    """When the link it was read from ends; None as long as there is no link."""
+
 
 def make_link(world: World, ticket: Ticket) -> str:
     """Make a new link; two for the same question differ."""
@@ -54,7 +55,8 @@ def read_ticket(world: World, account: str, token: str) -> Ticket:
         raise TokenUnreadableError from error
     if account != _shown(claims["account"]):
         raise TokenUnreadableError
-    if datetime.fromtimestamp(claims["exp"], UTC) <= world.now():
+    ends_at = datetime.fromtimestamp(claims["exp"], UTC)
+    if ends_at <= world.now():
         raise TokenExpiredError
     return Ticket(
         user={"id": claims["user"], **({"name": claims["name"]} if claims["name"] else {})},
@@ -64,6 +66,7 @@ def read_ticket(world: World, account: str, token: str) -> Ticket:
         deals_events=claims["useDealsEvents"],
         message_events=claims["useMessageEvents"],
         blank=claims["blank"],
+        ends_at=ends_at,
     )
 
 

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from app.simulator.controls import control_routes
 from app.simulator.grants import grant_routes
 from app.simulator.intake import Intake
+from app.simulator.news import news_routes
 from app.simulator.options import Options
 from app.simulator.refusals import RefusedError, refuse
 from app.simulator.v2 import v2_routes
@@ -24,7 +25,7 @@ def create_simulator(
     """Make a simulated Wazzup whose links point to `public_url`, the origin it can be reached at."""
     world = World(public_url=public_url, options=options, now=now)
     app = Starlette(
-        routes=[*v2_routes(), *grant_routes(), *v3_routes(), *window_routes(), *control_routes()],
+        routes=[*v2_routes(), *grant_routes(), *v3_routes(), *window_routes(), *news_routes(), *control_routes()],
         middleware=[Middleware(Intake, world=world)],
         exception_handlers={RefusedError: refuse},
     )

@@ -8,18 +8,11 @@ from starlette.routing import Route
 
 from app.simulator import schemas
 from app.simulator.auth import admit_account
+from app.simulator.chats import in_v3_words
 from app.simulator.checks import Check, read_checked
-from app.simulator.links import Chat, Ticket, make_link
+from app.simulator.links import Ticket, make_link
 from app.simulator.refusals import invalid
 from app.simulator.world import World
-
-V3_WORDS = {
-    "chat_type": "chatType",
-    "chat_id": "chatId",
-    "username": "username",
-    "contact_name": "name",
-    "channel_id": "channelId",
-}
 
 
 def v2_routes() -> list[Route]:
@@ -80,12 +73,8 @@ def _ticket(body: dict[str, Any]) -> Ticket:
     return Ticket(
         user={"id": body["user_id"], **author},
         scope=body["scope"],
-        chats=tuple(_chat(chat) for chat in body.get("chats", [])),
-        active_chat=_chat(body["active_chat"]) if "active_chat" in body else None,
+        chats=tuple(in_v3_words(chat) for chat in body.get("chats", [])),
+        active_chat=in_v3_words(body["active_chat"]) if "active_chat" in body else None,
         deals_events=events.get("deals", False),
         message_events=events.get("messages", False),
     )
-
-
-def _chat(chat: dict[str, str]) -> Chat:
-    return {V3_WORDS[field]: value for field, value in chat.items()}

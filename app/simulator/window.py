@@ -1,37 +1,43 @@
-"""The page behind a link: what a CRM's user sees in the iframe. Whatever came from outside is escaped."""
+"""The page behind a link: what a CRM's user sees in the iframe. Whatever came from outside is escaped.
 
+The page carries what it shows at first, as JSON that no browser runs; from then on `window.js` asks `news`.
+"""
+
+import json
 from html import escape
+from pathlib import Path
+from string import Template
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from app.simulator.links import Chat, Ticket, TokenExpiredError, TokenUnreadableError, read_ticket
+from app.simulator.links import TokenExpiredError, TokenUnreadableError, read_ticket
+from app.simulator.view import View, view_of
+
+FOLDER = Path(__file__).parent
+PAGE = Template((FOLDER / "window.html").read_text())
+NOTICE_PAGE = Template((FOLDER / "notice.html").read_text())
+NOTICE = Template('<main class="notice"><h1>$title</h1><p>$advice</p><p class="brand">Simulated Wazzup</p></main>')
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+FILES = {file.name: file for file in FOLDER.glob("window*") if file.suffix in MEDIA_TYPES}
 
 HEADERS = {
     "Cache-Control": "no-store",
-    # Anybody may frame it, as the vendor's window lets any CRM; nothing may be loaded or run.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors *",
+    # Anybody may frame it, as the vendor's window lets any CRM. What runs, shows or is asked comes from here alone.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors *"
+    ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0; color: #1d2733; background: #f4f6f8; }
-header { padding: 12px 20px; color: #fff; background: #0a7d5c; }
-h1 { font-size: 18px; margin: 0; }
-header p { margin: 0; opacity: .85; }
-main { padding: 20px; }
-ul { list-style: none; margin: 0; padding: 0; }
-li { padding: 12px 16px; margin-bottom: 8px; background: #fff; border-radius: 8px; }
-li.active { outline: 2px solid #0a7d5c; }
-small { color: #5d6b7a; }
-"""
-
 
 def window_routes() -> list[Route]:
-    """List the routes that a link can lead to."""
+    """List the routes that a link can lead to, and those of the page's own files."""
     return [
+        Route("/_window/{name}", open_file),
         Route("/{account}/chat", open_window),
         Route("/{account}/chat/{chat_type}/{chat_id:path}", open_window),
     ]
@@ -39,55 +45,45 @@ def window_routes() -> list[Route]:
 
 async def open_window(request: Request) -> HTMLResponse:
     """Show the window to whoever has a living link."""
+    world = request.app.state.world
     account = request.path_params["account"]
-    token = request.query_params.get("token", "")
     try:
-        ticket = read_ticket(request.app.state.world, account, token)
+        ticket = read_ticket(world, account, request.query_params.get("token", ""))
     except TokenExpiredError:
-        return _page(410, "This link has expired", "<p>Ask for a new link and open it again.</p>")
+        return _notice(410, _expired())
     except TokenUnreadableError:
-        return _page(403, "This link has expired or is not valid", "<p>Ask for a new link.</p>")
+        return _notice(403, _said("This link has expired or is not valid", "Ask for a new link."))
     if ticket.blank:
         return HTMLResponse("", headers=HEADERS)
-    return _page(200, _contact(ticket), _chats(ticket), _user(ticket))
+    return HTMLResponse(_page(view_of(world, ticket), account), headers=HEADERS)
 
 
-def _page(status: int, title: str, body: str, subtitle: str = "Simulated Wazzup") -> HTMLResponse:
-    document = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} · Simulated Wazzup</title><style>{STYLE}</style></head>"
-        f"<body><header><h1>{escape(title)}</h1><p>{escape(subtitle)}</p></header>"
-        f"<main>{body}</main></body></html>"
-    )
-    return HTMLResponse(document, status, headers=HEADERS)
+async def open_file(request: Request) -> Response:
+    """Give one of the page's own files."""
+    file = FILES.get(request.path_params["name"])
+    if file is None:
+        return Response(status_code=404, headers=HEADERS)
+    return Response(file.read_bytes(), headers=HEADERS, media_type=MEDIA_TYPES[file.suffix])
 
 
-def _user(ticket: Ticket) -> str:
-    return f"Simulated Wazzup · as {ticket.user.get('name', ticket.user['id'])}"
+def _page(view: View, account: str) -> str:
+    shown = {"account": account, **view.shown(view.first)}
+    title = view.chats[shown["chat"]]["name"] if shown["chat"] else "All chats"
+    return PAGE.substitute(title=escape(title), user=escape(view.user_name), view=_inert(shown), expired=_expired())
 
 
-def _contact(ticket: Ticket) -> str:
-    names = (chat["name"] for chat in ticket.chats if "name" in chat)
-    addresses = (_address(chat) for chat in ticket.chats)
-    return next(names, next(addresses, "All chats"))
+def _inert(data: object) -> str:
+    """JSON that can stand in a document: nothing in it ends the element it stands in, or begins a comment."""
+    return json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _chats(ticket: Ticket) -> str:
-    if not ticket.chats:
-        return "<p>Every chat this user may see would be listed here.</p>"
-    return "<ul>" + "".join(_chat(chat, ticket.active_chat) for chat in ticket.chats) + "</ul>"
+def _expired() -> str:
+    return _said("This link has expired", "Ask for a new link and open it again.")
 
 
-def _chat(chat: Chat, active: Chat | None) -> str:
-    marked = ' class="active"' if active and _same(chat, active) else ""
-    name = escape(chat.get("name", _address(chat)))
-    return f"<li{marked}>{name}<br><small>{escape(chat['chatType'])} · {escape(_address(chat))}</small></li>"
+def _said(title: str, advice: str) -> str:
+    return NOTICE.substitute(title=title, advice=advice)
 
 
-def _same(chat: Chat, other: Chat) -> bool:
-    return chat["chatType"] == other["chatType"] and _address(chat) == _address(other)
-
-
-def _address(chat: Chat) -> str:
-    return chat["chatId"] if "chatId" in chat else "@" + chat["username"]
+def _notice(status: int, notice: str) -> HTMLResponse:
+    return HTMLResponse(NOTICE_PAGE.substitute(notice=notice), status, headers=HEADERS)

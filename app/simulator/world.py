@@ -8,6 +8,7 @@ from typing import Any
 
 from joserfc.jwk import OctKey
 
+from app.simulator.conversations import Conversations
 from app.simulator.faults import Faults
 from app.simulator.operations import operation_of
 from app.simulator.options import Options, RateLimit
@@ -73,6 +74,7 @@ class World:
         self.users: dict[str, dict[str, Any]] = {}
         self.contacts: dict[str, dict[str, Any]] = {}
         self.deals: dict[str, dict[str, Any]] = {}
+        self.conversations = Conversations(now)
         self.tokens = Tokens(options, now)
         self.rates = {
             "/v2/": RateMeter(options.v2_rate_limit, now),
@@ -92,6 +94,11 @@ class World:
         """Say whether the rate limit of the path's generation lets one more call through."""
         return all(meter.admits() for prefix, meter in self.rates.items() if path.startswith(prefix))
 
+    def name_of_user(self, user_id: str) -> str:
+        """Give the name that a user was sent with, or the id of one who never was."""
+        name: str = self.users.get(user_id, {}).get("name", user_id)
+        return name
+
     def strangers_in(self, deals: list[dict[str, Any]], responsible: str) -> Iterator[str]:
         """Say which deals name a user or a contact that was never sent. `responsible` is the user's field."""
         for index, deal in enumerate(deals):
@@ -102,7 +109,7 @@ class World:
 
     def reset(self) -> None:
         """Forget everything since the start. Links that were given out go on working."""
-        for forgotten in (self.calls, self.users, self.contacts, self.deals, self.faults):
+        for forgotten in (self.calls, self.users, self.contacts, self.deals, self.conversations, self.faults):
             forgotten.clear()
         for meter in self.rates.values():
             meter.reset()
