@@ -244,9 +244,11 @@ export function relayEvents({ frame, origin, relay, user, gateway, renew, wait, 
     if (!type?.match?.(/^WZ_[A-Z_]{1,61}$/) || Object(data) !== data || Array.isArray(data)) return;
     // Not randomUUID(), which pages without https lack.
     const id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const now = new Date().toJSON();
     let body;
     try {
-      body = JSON.stringify({ ...message, id, occurred_at: new Date() });
+      // A clock that is past the year 9999 tells no time that anybody could read.
+      body = JSON.stringify({ ...message, id, occurred_at: now[0] === "+" ? undefined : now });
     } catch {
       // Cyclic, or a number beyond JSON: nothing that Wazzup documents.
       return;
@@ -351,7 +353,7 @@ export function mountChat(frame, options) {
     const { signal } = (run = new AbortController());
     to("loading");
     let answer = await obtain(reason, signal);
-    while (answer) {
+    while (answer && !signal.aborted) {
       show(answer);
       // Until then the gateway gives the same link. Counted by a clock that nobody sets.
       await pause(Math.max(answer.expires_in, 10) + Math.random(), signal, "wazzup:never");
