@@ -17,6 +17,7 @@ A map for the first visit. Feature rooms, thin doors, one wiring, ports beside t
                web        what CRM pages load: a chat element in a few lines; no secret, no build step
                diagnosis  what the doctor finds: harms nothing, quotes no secret
                simulator  a strict Wazzup of our own, for the demo and the tests; imports nothing of the gateway
+               crm        a small CRM of our own, for the demo; knows the gateway only by its contract
     store      store (Redis)   redis_clients (what its URL leads to)   embedded (a Valkey of our own)   sealing
                leases (one replica at a time)   bells (what rings between processes)
     callers    auth   user_tokens   keepsake (what is made once and kept)

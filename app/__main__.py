@@ -88,12 +88,14 @@ def _nothing_to_reread() -> None:
 
 @cli.command("demo")
 def demo_command() -> None:
-    """Run the gateway with a simulated Wazzup and an embedded store, on 127.0.0.1: no account, no Docker."""
-    from app.demo import demo  # noqa: PLC0415 - only this command needs the simulator
+    """Run the gateway, a simulated Wazzup, a small CRM and an embedded store, on 127.0.0.1: no account, no Docker."""
+    from app.demo import Console, demo  # noqa: PLC0415 - only this command needs the simulator
 
     settings = _settings()
-    configure(level=settings.log_level, form=settings.log_format or "console")
-    demo(port=settings.port, data_dir=settings.data_dir / "demo")
+    # The page tells what happens; who wants to read it here too says so.
+    level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
+    console = Console(level, settings.log_format or "console")
+    demo(port=settings.port, data_dir=settings.data_dir / "demo", console=console)
 
 
 @cli.command("doctor")

@@ -173,6 +173,29 @@ def test_the_simulator_imports_only_itself() -> None:
     assert strangers == set()
 
 
+def test_only_the_demo_imports_the_crm_of_the_demo() -> None:
+    importing = {
+        module
+        for module in MODULES
+        if room_of(module) != "crm" and any(room_of(name) == "crm" for name in ours(module))
+    }
+
+    assert importing == {"app.demo"}
+
+
+def test_the_crm_of_the_demo_imports_only_itself() -> None:
+    """It knows the gateway by its contract, as every CRM does."""
+    strangers = {
+        f"{module} imports {name}"
+        for module in MODULES
+        if room_of(module) == "crm"
+        for name in ours(module)
+        if room_of(name) != "crm"
+    }
+
+    assert strangers == set()
+
+
 def test_links_knows_neither_wazzup_nor_the_simulator() -> None:
     neighbours = {
         f"{module} imports {name}"

@@ -211,6 +211,28 @@ async def test_the_demos_curl_line_works_when_it_is_pasted(tmp_path: Path, numbe
     assert stores_in(tmp_path) == []
 
 
+async def test_the_demo_names_its_page_first_and_ends_at_once_although_somebody_looks_at_it(tmp_path: Path) -> None:
+    given = {"PORT": str(free_port())}
+    async with serving(tmp_path, given, "demo") as demo:
+        await wait_until(lambda: "curl " in demo.process.told)
+        url = next(word for word in demo.process.told.split() if word.startswith("http"))
+        page = await demo.http.get(url)
+        async with demo.http.stream("GET", f"{url}/live") as live:
+            told = live.aiter_lines()
+            assert await anext(told) == "retry: 1000"
+
+            demo.process.signal(signal.SIGINT)
+
+            assert [line async for line in told][-1] == ""
+        status = await demo.process.status()
+
+    assert (url, page.status_code) == (f"http://127.0.0.1:{given['PORT']}/demo", 200)
+    assert status == 0
+    assert demo.process.complained == ""
+    assert "[info" not in demo.process.told
+    assert stores_in(tmp_path) == []
+
+
 async def test_the_demo_on_a_port_that_is_taken_says_so(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
