@@ -31,7 +31,10 @@ export class ChatError extends Error {
   /** @param {any} problem */
   constructor(problem, retry = true, retryAfter = 0) {
     super(problem.detail ?? problem.title);
-    Object.assign(this, { name: "ChatError", problem, retry, retryAfter });
+    this.name = "ChatError";
+    this.problem = problem;
+    this.retry = retry;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -39,7 +42,10 @@ const failed = (code, title) => new ChatError({ title, status: 0, code });
 
 const at = (gateway, path) => (/^https?:/.test(path) ? path : (gateway || HOME).replace(/\/+$/, "") + path);
 
-/** Waits so many seconds, or until `wake` happens on the page, or nobody waits any more. */
+/**
+ * Waits so many seconds, or until `wake` happens on the page, or nobody waits any more.
+ * @type {(seconds: number, signal?: AbortSignal, wake?: string) => Promise<void>}
+ */
 const pause = (seconds, signal, wake = "online") =>
   new Promise((resolve) => {
     if (signal?.aborted) return resolve();
@@ -69,7 +75,7 @@ async function post(url, body, token, headers, keepalive) {
     });
   } catch {
     throw navigator.onLine
-      ? failed("GATEWAY_UNREACHABLE", "No answer. Is the gateway up, and this origin in ALLOWED_ORIGINS?")
+      ? failed("GATEWAY_UNREACHABLE", "No answer. Is the gateway up, this origin in its ALLOWED_ORIGINS, and it in connect-src?")
       : failed("OFFLINE", "The browser is offline");
   }
   const { ok, status } = response;
@@ -283,6 +289,7 @@ function load(frame, url) {
 export function mountChat(frame, options) {
   const whole = new AbortController();
   const tell = teller(frame, options.debug);
+  /** @type {import("./wazzup-chat.d.ts").State} */
   let state = "idle";
   let run = new AbortController();
   let link, origin, silence, arrived, isTouched, isSeen, hiddenSince;
@@ -295,7 +302,10 @@ export function mountChat(frame, options) {
   };
   const expire = () => to("expired") && tell("expired", null);
   const look = () => {
-    if (frame.src && frame.getRootNode().activeElement === frame) isTouched = true;
+    // Not `:focus`, which a frame does not match while somebody writes in it.
+    /** @type {any} */
+    const { activeElement } = frame.getRootNode();
+    if (frame.src && activeElement === frame) isTouched = true;
   };
 
   async function obtain(reason, signal) {
@@ -435,7 +445,10 @@ button { font: inherit; color: inherit; background: none; border: 1px solid; bor
 
 const make = (tag, given) => Object.assign(document.createElement(tag), given);
 
-export class WazzupChat extends (globalThis.HTMLElement ?? Object) {
+/** @type {any} Also where there are no elements, on a server that renders pages, the module can be loaded. */
+const Home = globalThis.HTMLElement ?? Object;
+
+export class WazzupChat extends Home {
   static observedAttributes =
     "gateway scope chat-type chat-id username contact-name phone telegram wait refresh lazy frame-title debug lang".split(" ");
 
@@ -446,6 +459,7 @@ export class WazzupChat extends (globalThis.HTMLElement ?? Object) {
   #label = make("slot", { name: "retry" });
   #button = make("button", { part: "retry", type: "button", onclick: () => this.reload() });
   #panel = make("div", { part: "status", tabIndex: -1 });
+  /** @type {Partial<Pick<import("./wazzup-chat.d.ts").WazzupChat, "request" | "getToken" | "getLink">>} */
   #given = {};
   #chat;
   #asks;
@@ -524,7 +538,7 @@ export class WazzupChat extends (globalThis.HTMLElement ?? Object) {
     const isOpen = this.isConnected && !this.#isOver;
     const { getToken, getLink, request = this.#request(says) } = this.#given;
     const [gateway, wait, refresh, debug] = ["gateway", "wait", "refresh", "debug"].map(says);
-    const options = { gateway, wait, refresh, debug: debug != null, request };
+    const options = { gateway, wait: +wait, refresh, debug: debug != null, request };
     const asks = isOpen && JSON.stringify([options, !getToken, !getLink]);
     if (asks !== this.#asks) {
       this.#asks = asks;
@@ -568,7 +582,7 @@ export class WazzupChat extends (globalThis.HTMLElement ?? Object) {
 
   #draw(code = this.#code.textContent) {
     const { state } = this;
-    const texts = /^ru/i.test(this.closest("[lang]")?.lang || navigator.language) ? TEXTS.ru : TEXTS.en;
+    const texts = TEXTS[/^ru/i.test(this.closest("[lang]")?.lang || navigator.language) ? "ru" : "en"];
     const { activeElement } = this.#root;
     this.#frame.title = this.getAttribute("frame-title") ?? texts.title;
     this.#panel.className = state;
@@ -582,4 +596,6 @@ export class WazzupChat extends (globalThis.HTMLElement ?? Object) {
   }
 }
 
+// Two versions on one page: the first one stays.
+// @ts-expect-error Where there is a registry, it is an element.
 globalThis.customElements?.get("wazzup-chat") ?? globalThis.customElements?.define("wazzup-chat", WazzupChat);
