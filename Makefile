@@ -6,8 +6,11 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
 
+# Without npm the browser tests that need a package of it are skipped, each with a sentence.
+NODE_MODULES := $(if $(shell command -v npm),tests/e2e/node_modules/.package-lock.json)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench chaos openapi lock clean
+.PHONY: help setup run test check e2e bench chaos openapi lock clean
 
 help:  ## List the commands
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## */  make \1\t/' | expand -t 18
@@ -26,6 +29,9 @@ check: $(VENV)/tests  ## What CI runs: lint, format, types, OpenAPI snapshot, te
 		|| { echo "openapi/gateway.json is not what is served. make openapi writes it anew."; exit 1; }
 	@echo "== tests";    $(BIN)/pytest
 
+e2e: $(VENV)/e2e $(NODE_MODULES)  ## Browser tests of what pages load, and of the demo (needs Chromium, and npm for some)
+	@$(BIN)/pytest tests/e2e
+
 openapi: $(VENV)/runs  ## Write openapi/gateway.json anew
 	@$(BIN)/python -m app openapi > openapi/gateway.json && echo "wrote openapi/gateway.json"
 
@@ -42,10 +48,14 @@ lock: $(VENV)/tests  ## Resolve the lock files anew from pyproject.toml
 		pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		pyproject.toml --group dev -c requirements.lock -o tests/requirements.lock
-	@echo "wrote requirements.lock and tests/requirements.lock"
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--group e2e -c tests/requirements.lock -o tests/e2e/requirements.lock
+	@echo "wrote requirements.lock, tests/requirements.lock and tests/e2e/requirements.lock"
+	@! command -v npm >/dev/null || { cd tests/e2e && npm install -s --package-lock-only --omit-lockfile-registry-resolved \
+		--ignore-scripts --no-audit --no-fund && echo "wrote tests/e2e/package-lock.json"; }
 
 clean:  ## Remove what the other commands made, the demo's data included
-	@rm -rf $(VENV) data .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) data .mypy_cache .ruff_cache .hypothesis tests/e2e/node_modules
 	@find app tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/python: pyproject.toml
@@ -64,4 +74,13 @@ $(VENV)/runs: $(VENV)/python requirements.lock
 $(VENV)/tests: $(VENV)/runs tests/requirements.lock
 	@echo "Installing what the tests need …"
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	@touch $@
+
+$(VENV)/e2e: $(VENV)/tests tests/e2e/requirements.lock
+	@echo "Installing what the browser tests need …"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r tests/e2e/requirements.lock
+	@touch $@
+
+tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json
+	@npm --prefix tests/e2e ci -s --ignore-scripts --no-audit --no-fund
 	@touch $@

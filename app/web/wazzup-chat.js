@@ -465,7 +465,6 @@ export class WazzupChat extends Home {
   #asks;
   #timer;
   #watch;
-  #isDue;
   #isNear;
   #isOver;
 
@@ -516,21 +515,13 @@ export class WazzupChat extends Home {
     this.#change();
   }
 
-  /** With this, `moveBefore` moves the window without loading it anew. */
-  connectedMoveCallback() {}
-
   attributeChangedCallback() {
     this.#change();
   }
 
   /** All changes of one turn are one: an element that is moved was never away. */
   #change() {
-    if (this.#isDue) return;
-    this.#isDue = true;
-    queueMicrotask(() => {
-      this.#isDue = false;
-      this.#settle();
-    });
+    queueMicrotask(() => this.#settle());
   }
 
   #settle() {

@@ -54,13 +54,6 @@ def _missing(modules: tuple[str, ...]) -> str:
     return ""
 
 
-async def node(script: Path) -> str:
-    """What a script prints that ends well."""
-    status, said = await asyncio.to_thread(_ran, str(script))
-    assert status == 0, said
-    return said
-
-
 def _ran(*words: str) -> tuple[int, str]:
     environment = os.environ | {"NODE_PATH": NODE_PATH}
     ended = subprocess.run(

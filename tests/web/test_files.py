@@ -4,12 +4,14 @@ import gzip
 import re
 from base64 import b64encode
 from hashlib import sha384
+from pathlib import Path
 
 import pytest
 
 from app.web.files import load
 from tests.driver import CRM, Gateway
 
+README = Path(__file__).parent.parent.parent / "README.md"
 ELEMENT = "/wazzup-chat.js"
 TYPES = "/wazzup-chat.d.ts"
 STRANGER = "https://stranger.example"
@@ -135,3 +137,11 @@ async def test_nothing_can_be_sent_there(gateway: Gateway) -> None:
 
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_the_readme_pins_what_is_served() -> None:
+    element = load().element
+
+    pinned = f'src="https://gateway.example{element.versioned}"\n  integrity="{element.integrity}" crossorigin'
+
+    assert pinned in README.read_text()
