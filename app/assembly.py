@@ -1,12 +1,13 @@
 """One account, assembled: who may call for it, its way to Wazzup, its rooms. `wiring` puts the accounts together."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from app.accounts import AccessToken, Account, ApiKey, RefreshGrant, TokenExchange, WayIn
+from app.accounts import DEFAULT, AccessToken, Account, ApiKey, RefreshGrant, TokenExchange, WayIn
 from app.accounts_file import named
 from app.auth import Keys, UserTokens
 from app.clock import Clock
@@ -124,7 +125,9 @@ def _assembled(name: str, account: Account, ground: Ground) -> Served:
         wazzup=client,
         api=wazzup,
         introduced=introduced,
-        links=AccountLinks(manners, issuer),
+        links=AccountLinks(
+            manners, issuer, "/events" if name == DEFAULT else f"/events?{urlencode({'account': name})}"
+        ),
         deals=AccountDeals(_terms(manners, account), DealTeller(wazzup, name, ground.telemetry)),
         outgoing=outgoing(name, account, ground.store, ground.ring, ground.clock, ground.telemetry, ground.waiting),
     )

@@ -57,7 +57,8 @@ curl -s {gateway}/links -H 'Authorization: Bearer {key}' -H 'Content-Type: appli
 
   Open the "link" of the answer in a browser. Ask again, and the answer is "cached": true.
 
-  The chat on a page of your own, as this gateway would serve it:
+  The chat on a page of your own. Not with this demo, which lets in its own page only: your gateway names the page's
+  origin in ALLOWED_ORIGINS, and your back end gives it a token.
 
 <script type="module" src="{gateway}{element}" integrity="{integrity}" crossorigin></script>
 <wazzup-chat phone="+371 11 234 567" contact-name="Anthony Stone"></wazzup-chat>

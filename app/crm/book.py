@@ -8,11 +8,14 @@ import os
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.crm.people import CONTACTS, USER, Contact, contact_of
 
 Stage = Literal["New", "Talking", "Offer sent", "Won", "Lost"]
+Amount = Annotated[int, Field(ge=0, le=1_000_000_000)]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 CLOSED: Final = frozenset({"Won", "Lost"})
 # Old ones leave, closed or not: it is a demo, and its page shows them all.
@@ -27,11 +30,11 @@ _MESSENGERS = {"whatsapp": "WhatsApp", "telegram": "Telegram", "viber": "Viber"}
 class Deal:
     """One deal. `event_id` and `chat` say what it was made of; `contact_id` is None for a chat with nobody we know."""
 
-    id: str
+    id: Annotated[str, Field(pattern="^D-[0-9]{1,15}$")]
     title: str
     contact_id: str | None
     stage: Stage = "New"
-    amount: int = 0
+    amount: Amount = 0
     made_at: str = ""
     event_id: str | None = None
     chat: str | None = None
@@ -47,6 +50,15 @@ class Deal:
         return next((who for who in CONTACTS if who.id == self.contact_id), None)
 
 
+class _Saved(BaseModel):
+    """What is in the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    deals: list[Deal]
+    made_of: dict[str, str]
+
+
 _SEEDS = (
     Deal(id="D-1001", title="Oak staircase", contact_id="C-1", stage="Talking", amount=4800),
     Deal(id="D-1002", title="Workbench repair", contact_id="C-1", stage="Won", amount=350),
@@ -59,7 +71,7 @@ _SEEDS = (
 
 
 class Book:
-    """The deals that there are. What was written is there after a restart; a file that cannot be read is begun anew."""
+    """The deals that there are. What was written is there after a restart; any other file is begun anew."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -126,11 +138,10 @@ class Book:
 
 def _read(file: Path) -> tuple[dict[str, Deal], dict[str, str]]:
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-        deals = [Deal(**one) for one in said["deals"]]
-    except (OSError, ValueError, TypeError, KeyError):
+        saved = _Saved.model_validate_json(file.read_bytes())
+    except (OSError, ValueError):
         return {deal.id: deal for deal in _SEEDS}, {}
-    return {deal.id: deal for deal in deals}, said["made_of"]
+    return {deal.id: deal for deal in saved.deals}, saved.made_of
 
 
 def told_to_wazzup(deals: list[Deal], page_url: str) -> dict[str, Any]:

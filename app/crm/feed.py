@@ -68,8 +68,7 @@ class Feed:
             self._followers.discard(woken)
 
     def _place_of(self, cursor: str) -> int:
-        boot, _, place = cursor.partition("-")
-        return int(place) if boot == self.boot and place.isascii() and place.isdecimal() and len(place) < MOST else 0
+        return next((place for place, _ in self._entries if f"{self.boot}-{place}" == cursor), 0)
 
     def _after(self, last: int) -> tuple[bytes, int]:
         news = [(place, text) for place, text in self._entries if place > last]

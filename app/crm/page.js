@@ -15,11 +15,15 @@ let state = { contacts: [], deals: [], stages: [], server: { on: true } };
 let contactId = "";
 let drawn = "";
 
-/** Clicks on + whose deal is not there yet, by the page's id of the event: when, and on whose card. */
+/** Clicks on + whose deal is not there yet, by the page's id of the event: when, where, and on whose card. */
 const awaited = new Map();
 /** What the gateway calls those events. */
 const named = new Map();
+/** Deals that came while the user was at something else, and were not looked at since. */
+const offered = new Set();
 
+// Milliseconds after a click within which nobody has begun to write elsewhere: the cursor may follow the deal.
+const AT_ONCE = 1000;
 const SAFE = "The event is safe with the gateway. The deal will open when your server is back.";
 
 // ---- what is shown ----
@@ -37,6 +41,7 @@ async function refresh() {
 function draw() {
   const [kind, id] = place();
   const deal = kind === "deals" ? dealOf(id) : undefined;
+  if (offered.delete(deal?.id)) offer();
   choose(contactOf(kind === "contacts" ? id : deal?.contact_id) ?? contactOf(contactId) ?? state.contacts[0]);
   drawPeople();
   drawCard(deal);
@@ -109,6 +114,16 @@ function note(text, tone = "good", seconds = 6) {
   fading = seconds && setTimeout(() => (notice.textContent = ""), seconds * 1000);
 }
 
+/** The deals that came, for the user to open when it suits: nobody is taken away from what they are at. */
+function offer() {
+  const notice = byId("notice");
+  const hadFocus = notice.contains(document.activeElement);
+  note("", "good", 0);
+  const links = [...offered].map((id) => make("a", { href: `#/deals/${id}` }, id));
+  if (links.length) notice.append("Made from your click on +, to open when you like: ", ...links);
+  if (hadFocus) byId("card").focus();
+}
+
 async function saveDeal(id, fields) {
   try {
     const changed = await changeDeal(id, fields);
@@ -124,7 +139,7 @@ async function saveDeal(id, fields) {
 chat.getToken = getToken;
 
 chat.addEventListener("wazzup:entity-create", async ({ detail: { type, id, answer } }) => {
-  awaited.set(id, { at: performance.now(), contactId });
+  awaited.set(id, { at: performance.now(), place: location.hash, contactId });
   see("page.heard", id, { type });
   const deal = await answer;
   if (deal?.id) return open(id, deal.id);
@@ -163,17 +178,27 @@ function see(what, id, facts) {
   strip.draw();
 }
 
-/** Opens the deal that an event became: by the answer, or once the feed tells of it. */
+/** Opens the deal that an event became, by the answer or once the feed tells of it; or offers it. */
 async function open(id, dealId) {
-  const { at, contactId: onCard } = awaited.get(id);
+  const { at, place: clickedAt, contactId: onCard, isLate } = awaited.get(id);
   awaited.delete(id);
   named.delete(id);
   await refresh();
-  location.hash = `#/deals/${dealId}`;
-  draw();
-  see("page.opened", id, { ms: performance.now() - at });
-  note("");
-  byId("deal-title")?.select();
+  const ms = performance.now() - at;
+  const isElsewhere = location.hash !== clickedAt || byId("card").contains(document.activeElement);
+  if (isElsewhere) {
+    offered.add(dealId);
+    offer();
+    see("page.offered", id);
+  } else {
+    location.hash = `#/deals/${dealId}`;
+    draw();
+    see("page.opened", id, { ms });
+    if (isLate) note("Your server is back, and here is the deal.");
+    else offer();
+    // Later the user may be writing in the chat, which no page can see.
+    if (ms < AT_ONCE) byId("deal-title")?.select();
+  }
   // Telegram's ids say nothing to a CRM; but the page knows on whose card it was clicked.
   if (dealOf(dealId) && !dealOf(dealId).contact_id) await saveDeal(dealId, { contact_id: onCard });
 }
@@ -182,10 +207,7 @@ async function open(id, dealId) {
 async function catchUp() {
   for (const [id, eventId] of named) {
     const deal = state.deals.find((one) => one.event_id === eventId);
-    if (deal && awaited.get(id)?.isLate) {
-      await open(id, deal.id);
-      note("Your server is back, and here is the deal.");
-    }
+    if (deal && awaited.get(id)?.isLate) await open(id, deal.id);
   }
 }
 

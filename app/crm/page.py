@@ -12,13 +12,13 @@ from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
 
 from joserfc import jwt
 from joserfc.jwk import OctKey
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app.crm.book import STAGES, Book, Deal, Stage
+from app.crm.book import STAGES, Amount, Book, Deal, Stage
 from app.crm.feed import Feed
 from app.crm.people import CONTACTS, USER
 from app.crm.teller import Teller
@@ -53,7 +53,7 @@ class ChangedDeal(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)] = ""
-    amount: int = Field(default=0, ge=0, le=1_000_000_000)
+    amount: Amount = 0
     stage: Stage = "New"
     contact_id: Literal["C-1", "C-2", "C-3", "C-4", "C-5"] = "C-1"
 

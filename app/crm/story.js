@@ -35,6 +35,7 @@ function attempted({ attempt, follows, status, hint, duration_ms: span }) {
 const LINES = {
   "page.heard": ({ type }) => line("The window told the page", small(type, "origin and sender checked")),
   "page.opened": ({ ms: span }) => line("The page opened the deal", `${Math.round(span)} ms after the click`),
+  "page.offered": () => line("The page offered the deal: you were at something else"),
   "page.shown": () => line("The page showed the deal"),
   "page.refused": ({ code }) => line("The gateway could not take it yet: the page keeps it", code, "bad"),
   "event.accepted": ({ outcome, deliveries, event_id: id }) =>

@@ -29,7 +29,8 @@ export function contactCard(contact, deals) {
   const strays = deals.filter((deal) => !deal.contact_id).reverse();
   return [
     make("header", { class: "face" }, avatar(contact.name, hueOf(contact), "large"), headed(contact)),
-    make("dl", { class: "facts" }, ...facts(contact)),
+    // The company stands in the header.
+    make("dl", { class: "facts" }, ...facts({ ...contact, company: "" })),
     ...dealList("Open deals", open, "None yet. Click + in the chat’s Deals list to make one."),
     ...(closed.length ? dealList("Closed deals", closed) : []),
     ...(strays.length ? dealList("Deals of chats with nobody we know", strays) : []),
@@ -38,7 +39,7 @@ export function contactCard(contact, deals) {
 
 const headed = ({ name, role, company }) => make("div", {}, make("h1", {}, name), make("p", {}, `${role}, ${company}`));
 
-function facts({ phone, telegram, city }, company) {
+function facts({ company, phone, telegram, city }) {
   const rows = [
     ["company", "Company", company],
     ["phone", "Phone", phone],
@@ -97,7 +98,7 @@ export function dealView(deal, { contacts, stages, save }) {
       contact ? null : field("Contact", contactSelect(contacts, save), "wide"),
     ),
     make("div", { class: "actions" }, ...actions(deal, save)),
-    make("dl", { class: "facts" }, ...(contact ? facts(contact, contact.company) : []), ...origin(deal)),
+    make("dl", { class: "facts" }, ...(contact ? facts(contact) : []), ...origin(deal)),
   ];
 }
 

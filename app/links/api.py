@@ -55,6 +55,8 @@ class AccountLinks:
 
     manners: Manners
     issuer: LinkIssuer
+    relay_url: str = "/events"
+    """One for each account: what a page has kept for a user of one is not sent for a namesake of another."""
 
 
 class Services(Protocol):
@@ -97,7 +99,7 @@ async def create_link(question: LinkQuestion, caller: Identified, request: Reque
     settled = settle(question, _asker(caller, question), links.manners)
     issued = await links.issuer.issue(settled.request, max_age=_max_age(question, request))
     relay = services.auth.relay_token(caller.account, settled.request.user_id)
-    return _answer(settled, issued, relay, services.clock.now())
+    return _answer(settled, issued, links.relay_url, relay, services.clock.now())
 
 
 @router.delete(
@@ -136,7 +138,7 @@ def _max_age(question: LinkQuestion, request: Request) -> timedelta | None:
     return None if question.max_age is None else timedelta(seconds=min(question.max_age, _OLDEST))
 
 
-def _answer(settled: Settled, issued: Issued, relay: RelayToken, now: datetime) -> Response:
+def _answer(settled: Settled, issued: Issued, relay_url: str, relay: RelayToken, now: datetime) -> Response:
     asked, link = settled.request, issued.link
     expires_in = max(0, int((link.expires_at - now).total_seconds()))
     body = {
@@ -150,7 +152,7 @@ def _answer(settled: Settled, issued: Issued, relay: RelayToken, now: datetime) 
         "iframe": {"allow": IFRAME_ALLOW, "origin": _origin(link.url)},
         "chats": [_chat(chat) for chat in asked.chats],
         "warnings": settled.warnings,
-        "relay": {"url": "/events", "token": relay.token, "expires_at": relay.expires_at},
+        "relay": {"url": relay_url, "token": relay.token, "expires_at": relay.expires_at},
     }
     return Response(
         orjson.dumps(body, option=_RFC3339), media_type="application/json", headers=_headers(issued, expires_in, now)

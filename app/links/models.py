@@ -188,7 +188,7 @@ class Iframe(BaseModel):
 class Relay(BaseModel):
     """Where, and with what, the page posts the window's events."""
 
-    url: str
+    url: str = Field(description="To be read from the gateway's own URL.")
     token: str
     expires_at: datetime
 

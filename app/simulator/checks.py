@@ -3,11 +3,11 @@
 A `Check` looks at one field and says what is wrong with it; a `Rule` looks at one record as a whole.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from starlette.requests import Request
 
 from app.simulator.refusals import invalid
@@ -15,13 +15,28 @@ from app.simulator.refusals import invalid
 Check = Callable[[str, object], Iterator[str]]
 Rule = Callable[[dict[str, Any]], Iterator[str]]
 
+DEEPEST: Final = 20
+"""How many levels a body may have: far more than any has that passes."""
+
+
+def read_json(body: bytes) -> Any:
+    """A body, read so strictly that whatever was read can be said again: no half of an emoji, no NaN, not too deep.
+
+    Raises:
+        ValueError: it is no such JSON.
+    """
+    found = orjson.loads(body)
+    if not _is_shallow(found, DEEPEST):
+        raise ValueError("too deep")
+    return found
+
 
 async def read_checked(request: Request, check: Check) -> Any:
     """The request's JSON body, once nothing is wrong with it; else a 400 with every complaint."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise invalid("body must be JSON")
     try:
-        body = json.loads(await request.body())
+        body = read_json(await request.body())
     except ValueError as error:
         raise invalid("body must be JSON") from error
     if complaints := tuple(check("", body)):
@@ -114,6 +129,11 @@ def _field_complaints(
             yield from check(_inside(name, field), value[field])
         elif field in required:
             yield f"{_inside(name, field)} should not be empty"
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_shallow(one, levels - 1) for one in inside)
 
 
 def _inside(name: str, rest: str) -> str:

@@ -3,7 +3,6 @@
 Calls to the simulation itself (`/_simulator`) and to the window pass untouched.
 """
 
-import json
 from typing import Any
 
 import anyio
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.simulator.checks import read_json
 from app.simulator.faults import Fault
 from app.simulator.refusals import RefusedError, error_body, refuse, usual_code
 from app.simulator.world import Call, World
@@ -59,7 +59,7 @@ def _recorded(request: Request, body: bytes) -> Call:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return read_json(body)
     except ValueError:
         return None
 

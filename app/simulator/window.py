@@ -4,6 +4,7 @@ The page carries what it shows at first, as JSON that no browser runs; from then
 """
 
 import json
+from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
@@ -15,12 +16,9 @@ from starlette.routing import Route
 from app.simulator.links import TokenExpiredError, TokenUnreadableError, read_ticket
 from app.simulator.view import View, view_of
 
-FOLDER = Path(__file__).parent
-PAGE = Template((FOLDER / "window.html").read_text())
-NOTICE_PAGE = Template((FOLDER / "notice.html").read_text())
 NOTICE = Template('<main class="notice"><h1>$title</h1><p>$advice</p><p class="brand">Simulated Wazzup</p></main>')
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
-FILES = {file.name: file for file in FOLDER.glob("window*") if file.suffix in MEDIA_TYPES}
+FOLDER = Path(__file__).parent
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -60,16 +58,28 @@ async def open_window(request: Request) -> HTMLResponse:
 
 async def open_file(request: Request) -> Response:
     """Give one of the page's own files."""
-    file = FILES.get(request.path_params["name"])
+    file = _files().get(request.path_params["name"])
     if file is None:
         return Response(status_code=404, headers=HEADERS)
     return Response(file.read_bytes(), headers=HEADERS, media_type=MEDIA_TYPES[file.suffix])
 
 
+@cache
+def _files() -> dict[str, Path]:
+    return {file.name: file for file in FOLDER.glob("window*") if file.suffix in MEDIA_TYPES}
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((FOLDER / name).read_text(encoding="utf-8"))
+
+
 def _page(view: View, account: str) -> str:
     shown = {"account": account, **view.shown(view.first)}
     title = view.chats[shown["chat"]]["name"] if shown["chat"] else "All chats"
-    return PAGE.substitute(title=escape(title), user=escape(view.user_name), view=_inert(shown), expired=_expired())
+    return _template("window.html").substitute(
+        title=escape(title), user=escape(view.user_name), view=_inert(shown), expired=_expired()
+    )
 
 
 def _inert(data: object) -> str:
@@ -86,4 +96,4 @@ def _said(title: str, advice: str) -> str:
 
 
 def _notice(status: int, notice: str) -> HTMLResponse:
-    return HTMLResponse(NOTICE_PAGE.substitute(notice=notice), status, headers=HEADERS)
+    return HTMLResponse(_template("notice.html").substitute(notice=notice), status, headers=HEADERS)

@@ -1,6 +1,5 @@
 """`GET /wazzup-chat.js` and its types, for every page there is: no secret is in them, and they are the same for all."""
 
-import re
 from typing import Protocol
 
 from fastapi import APIRouter
@@ -11,8 +10,6 @@ from app.errors import RouteUnknown
 from app.routes import header, services_for
 from app.web.files import File, Files
 
-# RFC 9110, section 12.5.3. A weight of zero is a no.
-_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)", re.IGNORECASE)
 # A year, the longest that is honoured: what a versioned URL leads to never changes (RFC 8246).
 _FOR_EVER = "public, max-age=31536000, immutable"
 # Kept, and asked about each time: a new gateway is a new file, and the question costs 300 bytes.
@@ -63,7 +60,7 @@ def _files(request: Request) -> Files:
 
 
 def _served(file: File, request: Request, *, caching: str) -> Response:
-    compresses = bool(_GZIP.search(header(request.scope, b"accept-encoding")))
+    compresses = _takes_gzip(header(request.scope, b"accept-encoding"))
     etag = f'"{file.version}-gzip"' if compresses else f'"{file.version}"'
     headers = _FOR_ALL | {"Cache-Control": caching, "ETag": etag}
     if _is_known(etag, header(request.scope, b"if-none-match")):
@@ -71,6 +68,14 @@ def _served(file: File, request: Request, *, caching: str) -> Response:
     if not compresses:
         return Response(file.content, media_type=file.media_type, headers=headers)
     return Response(file.compressed, media_type=file.media_type, headers=headers | {"Content-Encoding": "gzip"})
+
+
+def _takes_gzip(accepts: str) -> bool:
+    """RFC 9110, section 12.5.3: `*` is for what is not named, and a weight of zero is a no."""
+    named = ("".join(one.split()).lower().partition(";q=") for one in accepts.split(","))
+    weights = {coding: weight for coding, _, weight in named}
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return not weight or bool(weight.strip("0."))
 
 
 def _is_known(etag: str, known: str) -> bool:

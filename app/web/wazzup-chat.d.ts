@@ -58,14 +58,15 @@ export interface LinkAnswer {
 
 /** Where, and with what, events are posted. */
 export interface Relay {
+  /** Read from the gateway's URL. */
   url: string;
   token: string;
   expires_at?: string;
 }
 
 /**
- * RFC 9457. `status` is 0 where the gateway is not to blame; `code` then is `OFFLINE`, `GATEWAY_UNREACHABLE`, `NO_LINK` (what
- * answered was no gateway), `FRAME_BLOCKED` (the page's own policy forbids the window) or `PAGE_FAILED` (`getToken` or
+ * RFC 9457. `status` is 0 where the gateway is not to blame; `code` then is `OFFLINE`, `GATEWAY_UNREACHABLE`, `NO_LINK` and
+ * `NO_GATEWAY` (what answered was not the gateway), `FRAME_BLOCKED` (the page's own policy forbids the window) or `PAGE_FAILED` (`getToken` or
  * `getLink` failed).
  */
 export interface Problem {
@@ -77,7 +78,7 @@ export interface Problem {
   [member: string]: unknown;
 }
 
-/** Why a link is asked for. */
+/** Why a link is asked for; `retry`: somebody has asked to try again. */
 export type Reason = "open" | "retry" | "renew" | "reload" | "relay";
 
 /** `idle` until a link is asked for; `expired`: the link has ended while the window is in use, and the user may reload. */
@@ -105,6 +106,8 @@ export interface ChatOptions extends LinkSource {
 
 /** Why there is no link, or why an event was not taken. */
 export class ChatError extends Error {
+  /** For a `getLink` whose server was told why there is no link. */
+  constructor(problem: Partial<Problem>, retry?: boolean, retryAfter?: number);
   readonly problem: Problem;
   /** Whether trying again makes sense. */
   readonly retry: boolean;
@@ -112,7 +115,7 @@ export class ChatError extends Error {
   readonly retryAfter?: number;
 }
 
-/** The link of a chat window. Equal requests that meet are asked once. Rejects with `ChatError`. */
+/** The link of a chat window. With `getToken`, equal requests of one user are asked once. Rejects with `ChatError`. */
 export function createLink(options: LinkSource & { reason?: Reason; signal?: AbortSignal }): Promise<LinkAnswer>;
 
 /** Opens a chat in an iframe of the page and keeps it open: link, renewal, events. Tells of itself by events of `frame`. */
@@ -122,7 +125,7 @@ export interface MountedChat {
   readonly state: State;
   /** Asks for a new link and loads it; a half-written message is lost. */
   reload(): void;
-  /** Leaves no timer and no listener behind. Events that were not taken yet are still sent. */
+  /** For good; leaves no timer and no listener behind. Events that were not taken yet are still sent. */
   stop(): void;
 }
 
@@ -157,7 +160,7 @@ export interface EntityDetail {
 
 export interface ChatEventMap {
   "wazzup:state": CustomEvent<{ state: State; previous: State }>;
-  "wazzup:ready": CustomEvent<{ cached: boolean; warnings: string[] }>;
+  "wazzup:ready": CustomEvent<{ warnings: string[] }>;
   /** `retryIn`: seconds until it is tried again by itself; null: not before somebody asks. */
   "wazzup:error": CustomEvent<{ problem: Problem; retry: boolean; retryIn: number | null }>;
   "wazzup:expired": CustomEvent<null>;
@@ -165,8 +168,10 @@ export interface ChatEventMap {
   "wazzup:entity-open": CustomEvent<EntityDetail>;
   /** Any other `WZ_…`. */
   "wazzup:message": CustomEvent<EntityDetail>;
-  /** The gateway has the event. `results` where the answer of the CRM was waited for. */
-  "wazzup:relayed": CustomEvent<{ id: string; type: string; eventId: string; duplicate?: boolean; results?: unknown[] }>;
+  /** The gateway has the event, by the name `eventId`; and what it answered: with `results`, where the CRM was waited for. */
+  "wazzup:relayed": CustomEvent<{
+    id: string; type: string; eventId: string; duplicate?: boolean; deliveries?: number; results?: unknown[];
+  }>;
   /** `retry: false`: it was given up. */
   "wazzup:relay-error": CustomEvent<{ id: string; type: string; problem: Problem; retry: boolean }>;
 }

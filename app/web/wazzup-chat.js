@@ -2,7 +2,7 @@
  * The Wazzup chat window for CRM pages: `<wazzup-chat>`, and the same as plain functions. Types: wazzup-chat.d.ts.
  *
  * Nothing here trusts a message that is not the window's own, and no event is forgotten before the gateway has it.
- * Served without these comments, which have lines of their own for that; the lines keep their numbers.
+ * It is served without comments, which have lines of their own for that, and without what else is for readers.
  */
 
 // Where this module came from; written so that bundlers take it for no file of theirs.
@@ -19,10 +19,10 @@ let underWay = 0;
 // Browsers let 64 KiB of keepalive bodies be under way at a time, and refuse the rest.
 const KEEPALIVE = 60_000;
 
-const KEPT = "wazzup-chat:";
+const KEPT = "wazzup-chat:event:";
 const MOST_KEPT = 50;
 // The gateway knows an id for a day: what is older could come to the CRM twice.
-const LONGEST_KEPT = 24 * 3600e3;
+const LONGEST_KEPT = 864e5;
 
 // Milliseconds. Who looks something up in another tab comes back to a half-written message.
 const HIDDEN = 60_000;
@@ -40,7 +40,7 @@ export class ChatError extends Error {
 
 const failed = (code, title) => new ChatError({ title, status: 0, code });
 
-const at = (gateway, path) => (/^https?:/.test(path) ? path : (gateway || HOME).replace(/\/+$/, "") + path);
+const at = (gateway, path) => (gateway || HOME).replace(/\/+$/, "") + path;
 
 /**
  * Waits so many seconds, or until `wake` happens on the page, or nobody waits any more.
@@ -75,12 +75,12 @@ async function post(url, body, token, headers, keepalive) {
     });
   } catch {
     throw navigator.onLine
-      ? failed("GATEWAY_UNREACHABLE", "No answer. Is the gateway up, this origin in its ALLOWED_ORIGINS, and it in connect-src?")
-      : failed("OFFLINE", "The browser is offline");
+      ? failed("GATEWAY_UNREACHABLE", "No answer: is it up, this page in ALLOWED_ORIGINS, it in connect-src?")
+      : failed("OFFLINE", "Offline");
   }
   const { ok, status } = response;
   // Not JSON, or cut off: whoever answered, it was not the gateway.
-  const answer = await response.json().catch(() => ({}));
+  const answer = (await response.json().catch(() => null)) || {};
   if (ok) return answer;
   throw new ChatError(
     { title: response.statusText, code: `HTTP_${status}`, ...answer, status },
@@ -92,8 +92,10 @@ async function post(url, body, token, headers, keepalive) {
 /** A question that is under way, or (unless a new answer is wanted) one whose answer is still good. */
 function once(key, isNew, ask) {
   const now = performance.now();
+  // Links are credentials: what has ended is not kept.
+  for (const [old, { until }] of asked) if (until < now) asked.delete(old);
   const known = asked.get(key);
-  if (known && (known.until ? !isNew && known.until > now : true)) return known;
+  if (known && !(isNew && known.until)) return known;
   const question = { answer: ask() };
   asked.set(key, question);
   question.answer.then(
@@ -103,10 +105,11 @@ function once(key, isNew, ask) {
   return question;
 }
 
-/** Whose token it is. Nobody trusts this: it only tells the questions of two users apart. */
+/** Whose token it is: all that it says, but when. Nobody trusts this: it only tells the questions of two users apart. */
 const userOf = (token) => {
   try {
-    return JSON.parse(atob(token.split(".")[1])).sub;
+    const { iat, exp, nbf, jti, ...who } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    return JSON.stringify(who);
   } catch {
     return token;
   }
@@ -132,7 +135,10 @@ export async function createLink({ gateway, request = {}, getToken, getLink, rea
       ({ until } = question);
     }
     signal?.throwIfAborted();
-    if (!answer?.relay || !/^https?:/.test(answer.link)) throw failed("NO_LINK", "This is not what POST /links answers");
+    // A CRM's server may have handed on why there is none.
+    if (answer?.code) throw new ChatError(answer, answer.status > 499);
+    if (!(answer?.relay && answer.iframe && answer.user_id && /^https?:/.test(answer.link)))
+      throw failed("NO_LINK", "Not what POST /links answers");
     return until ? { ...answer, expires_in: (until - performance.now()) / 1000 } : answer;
   } catch (error) {
     throw error instanceof ChatError ? error : failed("PAGE_FAILED", String(error));
@@ -155,13 +161,12 @@ function leftovers() {
   try {
     for (const key of Object.keys(localStorage)) {
       if (!key.startsWith(KEPT)) continue;
-      const id = key.slice(KEPT.length);
       try {
         const entry = JSON.parse(localStorage[key]);
         if (!(Math.abs(Date.now() - entry.at) < LONGEST_KEPT)) throw entry;
-        found.push({ ...entry, id });
+        found.push(entry);
       } catch {
-        drop(id);
+        localStorage.removeItem(key);
       }
     }
   } catch {
@@ -190,16 +195,16 @@ async function deliver({ id, url, type, body }, wait, token, renew, tell) {
     underWay += outlives;
     try {
       const answer = await post(url, body, token(), wait && !attempt && { Prefer: `wait=${wait}` }, outlives > 0);
-      if (!answer?.id) throw failed("NO_GATEWAY", "This is not the gateway's answer");
+      if (!answer?.id) throw failed("NO_GATEWAY", "Not what POST /events answers");
       isOver = true;
       drop(id);
-      tell("relayed", { id, type, eventId: answer.id, duplicate: answer.duplicate, results: answer.results });
+      tell("relayed", { ...answer, id, type, eventId: answer.id });
       return answer.results;
     } catch (error) {
       const { problem, retry } = error;
       const isUnknown = problem.status === 401;
-      // For good: by the gateway itself, which names each request, and not by something in between.
-      isOver = !retry && !isUnknown && problem.request_id;
+      // For good: in the gateway's own words, and not by something in between.
+      isOver = !retry && !isUnknown && problem.instance;
       tell("relay-error", { id, type, problem, retry: !isOver });
       if (isOver) drop(id);
       else await pause(patience(attempt, error));
@@ -212,8 +217,8 @@ async function deliver({ id, url, type, body }, wait, token, renew, tell) {
 }
 
 /** What the first webhook said that said something. */
-function answerOf(results = []) {
-  for (const { status, response } of results) {
+function answerOf(results) {
+  for (const { status, response } of results ?? []) {
     try {
       const said = status === "delivered" && JSON.parse(response.body);
       if (Object.keys(said).length) return said;
@@ -225,15 +230,16 @@ function answerOf(results = []) {
 }
 
 /** Tells by events of the frame. `debug` prints names and codes, and never what was said. */
-const teller = (frame, debug) => (name, detail, cancelable) => {
-  if (debug) console.debug("wazzup-chat", name, detail?.state ?? detail?.problem?.code ?? detail?.type ?? "");
+const teller = (frame, options) => (name, detail, cancelable) => {
+  if (options.debug) console.debug("wazzup-chat", name, detail?.state || detail?.problem?.code || detail?.type);
   return frame.dispatchEvent(new CustomEvent("wazzup:" + name, { detail, cancelable, bubbles: true, composed: true }));
 };
 
 /** @type {typeof import("./wazzup-chat.d.ts").relayEvents} */
-export function relayEvents({ frame, origin, relay, user, gateway, renew, wait, debug }) {
+export function relayEvents(options) {
+  let { frame, origin, relay, user, gateway, renew } = options;
   const over = new AbortController();
-  const tell = teller(frame, debug);
+  const tell = teller(frame, options);
   const url = at(gateway, relay.url);
   const renewed = async () => {
     try {
@@ -250,11 +256,9 @@ export function relayEvents({ frame, origin, relay, user, gateway, renew, wait, 
     if (!type?.match?.(/^WZ_[A-Z_]{1,61}$/) || Object(data) !== data || Array.isArray(data)) return;
     // Not randomUUID(), which pages without https lack.
     const id = crypto.getRandomValues(new Uint32Array(4)).join("-");
-    const now = new Date().toJSON();
     let body;
     try {
-      // A clock that is past the year 9999 tells no time that anybody could read.
-      body = JSON.stringify({ ...message, id, occurred_at: now[0] === "+" ? undefined : now });
+      body = JSON.stringify({ ...message, id, occurred_at: new Date() });
     } catch {
       // Cyclic, or a number beyond JSON: nothing that Wazzup documents.
       return;
@@ -268,6 +272,7 @@ export function relayEvents({ frame, origin, relay, user, gateway, renew, wait, 
       drop(id);
       return answered(null);
     }
+    const { wait } = options;
     setTimeout(answered, wait ? wait * 1000 + 1000 : 0, null);
     send(entry, wait).then((results) => answered(answerOf(results)));
   };
@@ -288,7 +293,7 @@ function load(frame, url) {
 /** @type {typeof import("./wazzup-chat.d.ts").mountChat} */
 export function mountChat(frame, options) {
   const whole = new AbortController();
-  const tell = teller(frame, options.debug);
+  const tell = teller(frame, options);
   /** @type {import("./wazzup-chat.d.ts").State} */
   let state = "idle";
   let run = new AbortController();
@@ -305,7 +310,7 @@ export function mountChat(frame, options) {
     // Not `:focus`, which a frame does not match while somebody writes in it.
     /** @type {any} */
     const { activeElement } = frame.getRootNode();
-    if (frame.src && activeElement === frame) isTouched = true;
+    isTouched ||= activeElement === frame;
   };
 
   async function obtain(reason, signal) {
@@ -323,7 +328,6 @@ export function mountChat(frame, options) {
         tell("error", { problem, retry, retryIn });
         if (!retry) return;
         await pause(retryIn, signal);
-        if (reason === "open") reason = "retry";
       }
     }
   }
@@ -332,18 +336,26 @@ export function mountChat(frame, options) {
     silence?.();
     ({ origin } = answer.iframe);
     silence = relayEvents({
-      ...options,
+      // As they will be then: `wait` and `debug` may change.
+      // @ts-expect-error It is no member, but what the others are read through.
+      __proto__: options,
       frame,
       origin,
       relay: answer.relay,
       user: answer.user_id,
-      renew: async () => (await createLink({ ...options, reason: "relay" })).relay,
+      renew: async () => {
+        const { relay, user_id } = await createLink({ ...options, reason: "relay" });
+        if (user_id === answer.user_id) return relay;
+        // Somebody else has logged in meanwhile, whose token says nothing of this user's events.
+        throw user_id;
+      },
     });
     // Still good: why reload it?
-    if (answer.link === link && state !== "loading") return;
+    if (answer.link === link && state === "ready") return;
     ({ link } = answer);
     isSeen = !document.hidden;
-    arrived = () => to("ready") && tell("ready", { cached: answer.cached, warnings: answer.warnings });
+    hiddenSince = undefined;
+    arrived = () => to("ready") && tell("ready", { warnings: answer.warnings });
     frame.allow = answer.iframe.allow;
     load(frame, link);
   }
@@ -360,13 +372,14 @@ export function mountChat(frame, options) {
 
   async function begin(reason) {
     run.abort();
+    if (whole.signal.aborted) return;
     const { signal } = (run = new AbortController());
     to("loading");
     let answer = await obtain(reason, signal);
     while (answer && !signal.aborted) {
       show(answer);
-      // Until then the gateway gives the same link. Counted by a clock that nobody sets.
-      await pause(Math.max(answer.expires_in, 10) + Math.random(), signal, "wazzup:never");
+      // Until then the gateway gives the same link. Counted by a clock that nobody sets, and ended early by nothing.
+      await pause(Math.max(answer.expires_in || 0, 10) + Math.random(), signal, "");
       if (options.refresh === "never" && !signal.aborted) return expire();
       do {
         while (!signal.aborted && !isFree()) {
@@ -379,8 +392,8 @@ export function mountChat(frame, options) {
     }
   }
 
-  const block = ({ effectiveDirective, blockedURI }) => {
-    if (!arrived || effectiveDirective !== "frame-src" || !blockedURI.startsWith(origin)) return;
+  const block = ({ disposition, blockedURI }) => {
+    if (!arrived || disposition !== "enforce" || !blockedURI.startsWith(origin)) return;
     arrived = null;
     to("error");
     const { problem } = failed("FRAME_BLOCKED", `Add ${origin} to the page's frame-src`);
@@ -388,6 +401,8 @@ export function mountChat(frame, options) {
   };
   const loaded = () => {
     isTouched = false;
+    // Loaded by itself, it still has the focus; what we load was out of the page for a moment, and has not.
+    look();
     if (frame.src) arrived = arrived?.() && null;
   };
   frame.addEventListener("load", loaded, whole);
@@ -430,17 +445,20 @@ const TEXTS = {
   },
 };
 
-// It takes the page's colours, dark or light; only what lies over the window brings its own.
+// It takes the page's colours, dark or light; only what lies over the window brings its own. What still loads after 15
+// seconds may have got stuck at the CRM's own server, which we do not time: then there is a button too.
 const STYLE = `
-:host { display: block; position: relative; height: 600px }
-:host([hidden]) { display: none }
-iframe, div { position: absolute; width: 100%; height: 100% }
-iframe { border: 0; visibility: hidden }
-div { z-index: 1; display: grid; gap: 12px; place-content: center; justify-items: center }
-button { font: inherit; color: inherit; background: none; border: 1px solid; border-radius: 6px; padding: 8px 16px }
-.ready + iframe, .expired + iframe { visibility: visible }
-.ready, .idle, .loading button { display: none }
-.expired { height: auto; bottom: 0; color: CanvasText; background: Canvas }
+:host{display:block;position:relative;height:600px}
+:host([hidden]){display:none}
+iframe,div{position:absolute;width:100%;height:100%}
+iframe{border:0;visibility:hidden}
+div{z-index:1;display:grid;gap:12px;place-content:center;justify-items:center}
+button{font:inherit;color:inherit;background:none;border:1px solid;border-radius:6px;padding:8px 16px}
+.ready+iframe,.expired+iframe{visibility:visible}
+.ready,.idle{display:none}
+.loading button{animation:late 0s 15s backwards}
+@keyframes late{from{visibility:hidden}}
+.expired{height:auto;color:CanvasText;background:Canvas}
 `;
 
 const make = (tag, given) => Object.assign(document.createElement(tag), given);
@@ -448,9 +466,10 @@ const make = (tag, given) => Object.assign(document.createElement(tag), given);
 /** @type {any} Also where there are no elements, on a server that renders pages, the module can be loaded. */
 const Home = globalThis.HTMLElement ?? Object;
 
+const CHAT = "scope chat-type chat-id username contact-name phone telegram".split(" ");
+
 export class WazzupChat extends Home {
-  static observedAttributes =
-    "gateway scope chat-type chat-id username contact-name phone telegram wait refresh lazy frame-title debug lang".split(" ");
+  static observedAttributes = [...CHAT, ..."gateway wait refresh lazy frame-title debug lang".split(" ")];
 
   #root = this.attachShadow({ mode: "open", delegatesFocus: true });
   #frame = make("iframe", { part: "frame" });
@@ -461,6 +480,8 @@ export class WazzupChat extends Home {
   #panel = make("div", { part: "status", tabIndex: -1 });
   /** @type {Partial<Pick<import("./wazzup-chat.d.ts").WazzupChat, "request" | "getToken" | "getLink">>} */
   #given = {};
+  /** @type {any} */
+  #options = {};
   #chat;
   #asks;
   #timer;
@@ -476,8 +497,11 @@ export class WazzupChat extends Home {
     this.#button.append(this.#label);
     this.#panel.append(this.#text, this.#code, this.#button);
     this.#root.append(this.#panel, this.#frame);
-    this.#frame.addEventListener("wazzup:state", () => this.#draw(""));
-    this.#frame.addEventListener("wazzup:error", ({ detail }) => this.#draw(detail.problem.code));
+    this.#frame.addEventListener("wazzup:state", () => this.#draw());
+    this.#frame.addEventListener("wazzup:error", ({ detail: { problem } }) => {
+      // What stays the same is not written again, lest a screen reader repeats it.
+      if (this.#code.textContent !== problem.code) this.#code.textContent = problem.code;
+    });
     for (const name of ["request", "getToken", "getLink"]) {
       // Set before the element was defined, it would hide the accessor.
       const early = this[name];
@@ -525,14 +549,18 @@ export class WazzupChat extends Home {
   }
 
   #settle() {
-    const says = (name) => this.getAttribute(name) ?? undefined;
+    const says = (name) => this.getAttribute(name) || undefined;
     const isOpen = this.isConnected && !this.#isOver;
     const { getToken, getLink, request = this.#request(says) } = this.#given;
-    const [gateway, wait, refresh, debug] = ["gateway", "wait", "refresh", "debug"].map(says);
-    const options = { gateway, wait: +wait, refresh, debug: debug != null, request };
-    const asks = isOpen && JSON.stringify([options, !getToken, !getLink]);
-    if (asks !== this.#asks) {
+    const gateway = says("gateway");
+    // What else is said does not say which chat it is: the window stays when it changes.
+    const asks = isOpen && JSON.stringify([gateway, request, !getToken, !getLink]);
+    const options = asks === this.#asks ? this.#options : {};
+    const debug = this.hasAttribute("debug");
+    Object.assign(options, { gateway, request, debug, wait: +says("wait"), refresh: says("refresh") });
+    if (options !== this.#options) {
       this.#asks = asks;
+      this.#options = options;
       this.#watch?.disconnect();
       clearTimeout(this.#timer);
       this.#chat?.stop();
@@ -544,7 +572,7 @@ export class WazzupChat extends Home {
         options.getLink = getLink && ((why) => this.getLink(why));
         this.#chat = mountChat(this.#frame, options);
       };
-      if (isOpen && says("lazy") != null && !this.#isNear) this.#whenNear();
+      if (isOpen && this.hasAttribute("lazy") && !this.#isNear) this.#whenNear();
       else if (isOpen && (getToken || getLink)) mount();
       // A framework may give it in a moment. If nobody does, the page is told.
       else if (isOpen) this.#timer = setTimeout(mount, 1000);
@@ -553,15 +581,15 @@ export class WazzupChat extends Home {
   }
 
   #request(says) {
-    const [scope, chat_type, chat_id, username, name, phone, telegram] = WazzupChat.observedAttributes.slice(1, 8).map(says);
+    const [scope, chat_type, chat_id, username, name, phone, telegram] = CHAT.map(says);
     if (chat_type) return { scope, chats: [{ chat_type, chat_id, username, contact_name: name }] };
     return { scope, contact: (name ?? phone ?? telegram) && { name, phone, telegram } };
   }
 
   #whenNear() {
     this.#watch = new IntersectionObserver(
-      ([{ isIntersecting }]) => {
-        if (!isIntersecting) return;
+      (seen) => {
+        if (!seen.at(-1).isIntersecting) return;
         this.#isNear = true;
         this.#asks = undefined;
         this.#change();
@@ -571,16 +599,18 @@ export class WazzupChat extends Home {
     this.#watch.observe(this);
   }
 
-  #draw(code = this.#code.textContent) {
+  #draw() {
     const { state } = this;
-    const texts = TEXTS[/^ru/i.test(this.closest("[lang]")?.lang || navigator.language) ? "ru" : "en"];
+    const lang = /^ru/i.test(this.closest("[lang]")?.lang || navigator.language) ? "ru" : "en";
+    const texts = TEXTS[lang];
     const { activeElement } = this.#root;
     this.#frame.title = this.getAttribute("frame-title") ?? texts.title;
+    if (this.#panel.className !== state) this.#code.textContent = "";
     this.#panel.className = state;
+    this.#panel.lang = lang;
     this.#panel.role = state === "error" ? "alert" : "status";
     this.#text.name = state;
-    this.#text.textContent = texts[state] ?? "";
-    this.#code.textContent = code;
+    this.#text.textContent = texts[state];
     this.#label.textContent = texts.retry;
     // The focus stays where the chat is when the button goes.
     if (activeElement && activeElement !== this.#frame) (state === "ready" ? this.#frame : this.#panel).focus();

@@ -59,6 +59,20 @@ async def test_a_page_of_an_earlier_demo_gets_the_story_from_its_beginning(demo:
     assert (await demo.told("wazzup.told", after=cursor))[: len(everything)] == everything
 
 
+@pytest.mark.parametrize("place", ["4", "9" * 15, "9" * 5000, "-1", "+1", "01", "1.0", "\u0661", ""])
+async def test_a_place_that_was_never_told_is_no_place(place: str) -> None:
+    """Or the page would wait for ever for what comes after it."""
+    feed = Feed(lambda: NOON)
+    for number in range(3):
+        feed.say("something.happened", number=number)
+
+    stream = feed.follow(f"{feed.boot}-{place}")
+    said = [await anext(stream), await anext(stream)]
+    await stream.aclose()
+
+    assert said[1].count(b"data:") == 3
+
+
 async def test_the_switch_is_told_to_every_page(demo: Demo) -> None:
     await demo.turn(False)
     await demo.turn(False)

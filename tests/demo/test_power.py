@@ -83,8 +83,9 @@ async def webhooks(gateway: Gateway) -> list[str]:
     return sorted(one["url"] for one in (await gateway.ask("GET", "/webhooks")).json()["data"])
 
 
-async def test_a_file_that_cannot_be_read_is_begun_anew(redis_url: str, tmp_path: Path) -> None:
-    (tmp_path / "deals.json").write_text('{"deals": [{"id":')
+@pytest.mark.parametrize("saved", [b'{"deals": [{"id":', b'{"deals": []}'])
+async def test_a_file_that_cannot_be_read_is_begun_anew(redis_url: str, tmp_path: Path, saved: bytes) -> None:
+    (tmp_path / "deals.json").write_bytes(saved)
 
     async with demonstrating(redis_url, tmp_path) as demo:
         assert len((await demo.state())["deals"]) == 7

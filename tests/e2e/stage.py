@@ -20,6 +20,8 @@ from tests.waiting import eventually
 SERIOUS = {"serious", "critical"}
 # Seconds for one test.
 LONGEST = 90.0
+# Of another account at the same Wazzup, for the test that has one.
+NORTHERN_TOKEN = "wazzup-token-of-north"
 CONTACT = 'phone="+371 11 234 567" contact-name="Anthony Stone"'
 CHAT = {
     "chatType": "whatsapp", "chatId": "37111234567", "channelId": "c1", "userId": "crm-user-1", "integrationId": "1",
@@ -238,7 +240,7 @@ async def staged(
     places: Places, browser: Browser, redis_url: str, clock: Clock | None, **settings: Any
 ) -> AsyncIterator[Stage]:
     """A new gateway behind the session's sockets, and a new browser profile. Ends with a look at the console."""
-    options = Options(access_tokens=frozenset({ACCESS_TOKEN}))
+    options = Options(access_tokens=frozenset({ACCESS_TOKEN, NORTHERN_TOKEN}))
     now: dict[str, Callable[[], Any]] = {"now": clock.now} if clock else {}
     simulator = create_simulator(public_url=places.wazzup.url, options=options, **now)
     urls = {name: getattr(places, name).url for name in ("pages", "gateway", "wazzup")}

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from starlette.responses import JSONResponse
+
 from tests.crm import Crm, answering
 from tests.e2e.stage import CREATE, Stage, Visit
 
@@ -39,6 +41,19 @@ async def test_without_wait_nobody_waits(stage: Stage, crm: Crm) -> None:
     await visit.comes_true("answers.length === 1")
     assert await visit.page.evaluate("answers") == [None]
     assert [asked.headers.get("prefer") for asked in await stage.door.got("/events")] == [None]
+
+
+async def test_a_wait_that_is_set_later_counts_for_the_next_event(stage: Stage, crm: Crm) -> None:
+    await stage.gateway.webhook(crm.url)
+    crm.mood = answering(200, '{"id": "D-78"}')
+    visit = await waiting(stage, wait=None)
+    await visit.chat.evaluate("(chat) => { chat.setAttribute('wait', '5'); }")
+
+    await visit.says(CREATE)
+
+    await visit.comes_true("answers.length === 1")
+    assert await visit.page.evaluate("answers") == [{"id": "D-78"}]
+    assert [asked.headers.get("prefer") for asked in stage.door.events] == ["wait=5"]
 
 
 async def test_a_crm_that_says_nothing_in_time_has_no_answer_and_gets_the_event(stage: Stage, crm: Crm) -> None:
@@ -107,3 +122,16 @@ async def test_a_wait_of_many_things_is_answered_for_each(stage: Stage, crm: Crm
 
     await visit.comes_true("answers.length === 3")
     assert sorted(one["of"] for one in await visit.page.evaluate("answers")) == [0, 1, 2]
+
+
+async def test_results_that_are_null_are_no_answer(stage: Stage) -> None:
+    readable = {"Access-Control-Allow-Origin": stage.urls["pages"]}
+    taken = {"id": "evt_1", "duplicate": True, "results": None}
+    stage.door.instead.append(("/events", JSONResponse(taken, 200, readable)))
+    visit = await waiting(stage)
+
+    await visit.says(CREATE)
+
+    await visit.comes_true("answers.length === 1")
+    assert await visit.page.evaluate("answers") == [None]
+    await visit.hears("relayed")

@@ -1,8 +1,13 @@
 """What is asked twice at once is asked once, and a chat that is moved stays."""
 
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
 from tests.crm import Crm
-from tests.driver import user_token
-from tests.e2e.stage import CREATE, Stage
+from tests.driver import NOON, user_token
+from tests.e2e.stage import APPEND, CREATE, Stage
 
 TWO = """<wazzup-chat id="one" phone="+37111234567"></wazzup-chat>
          <wazzup-chat id="two" phone="+37111234567"></wazzup-chat>"""
@@ -17,6 +22,14 @@ MOUNT = """(token) => {
   mount().remove();
   mount();
 }"""
+# Instead of what the browser sees, what the test says of it.
+EYE = """
+window.IntersectionObserver = class {
+  constructor(tell) { window.sees = (...seen) => tell(seen.map((isIntersecting) => ({ isIntersecting }))); }
+  observe() {}
+  disconnect() {}
+};
+"""
 
 
 async def test_two_elements_with_the_same_question_ask_once(stage: Stage) -> None:
@@ -58,6 +71,33 @@ async def test_users_do_not_share_what_they_asked(stage: Stage) -> None:
     await visit.hears("ready", 2)
 
     assert [asked.token for asked in stage.door.links] == [user_token(), user_token("crm-user-2")]
+
+
+@pytest.mark.parametrize("differs", [{"iss": "of-another-account"}, {"name": "Boris"}, {"account": 2}])
+async def test_namesakes_do_not_share_what_they_asked(stage: Stage, differs: dict[str, Any]) -> None:
+    """Two accounts may call their first user alike; and another name is another author."""
+    first, second = user_token(), user_token(**differs)
+    visit = await stage.ready(body=TWO.splitlines()[0], token=first)
+    await visit.page.evaluate("document.querySelector('wazzup-chat').remove()")
+
+    await visit.page.evaluate(APPEND, second)
+
+    await visit.hears("ready", 2)
+    assert [asked.token for asked in stage.door.links] == [first, second]
+
+
+async def test_the_next_token_of_the_same_user_asks_nothing_anew(stage: Stage) -> None:
+    """Whatever letters the name is made of: in a token, base64 has two of its own."""
+    name = "Zoë ~~~ ???"
+    first = user_token(name=name, iat=int(NOON.timestamp()), jti="1")
+    second = user_token(name=name, iat=int(NOON.timestamp()) + 60, jti="2", at=NOON + timedelta(minutes=1))
+    assert set("-_") & set(first.split(".")[1])
+    visit = await stage.ready(body=TWO.splitlines()[0], token=first)
+
+    await visit.page.evaluate(APPEND, second)
+
+    await visit.hears("ready", 2)
+    assert [asked.token for asked in stage.door.links] == [first]
 
 
 async def test_a_chat_that_is_moved_asks_nothing_and_is_still_heard(stage: Stage, crm: Crm) -> None:
@@ -125,4 +165,19 @@ async def test_a_lazy_chat_asks_once_it_is_nearly_in_sight(stage: Stage) -> None
 async def test_a_lazy_chat_in_sight_asks_at_once(stage: Stage) -> None:
     await stage.ready(attributes='lazy phone="+37111234567"')
 
+    assert len(stage.door.links) == 1
+
+
+async def test_of_what_a_lazy_chat_is_told_at_once_the_last_counts(stage: Stage) -> None:
+    visit = await stage.blank()
+    await visit.page.add_init_script(EYE)
+    await visit.page.goto(stage.page('lazy phone="+37111234567"'))
+    await visit.comes_true("!!window.sees")
+
+    await visit.page.evaluate("sees(true, false)")
+    await visit.page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+    assert await visit.heard() == []
+    await visit.page.evaluate("sees(false, true)")
+
+    await visit.hears("ready")
     assert len(stage.door.links) == 1

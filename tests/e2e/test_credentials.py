@@ -1,6 +1,7 @@
 """Who asks for the link: the page with a user token, or the CRM's own server."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -124,6 +125,39 @@ async def test_what_is_no_link_is_told_and_not_opened(stage: Stage, answer: str)
     error = await visit.hears("error")
     assert error["problem"]["code"]
     assert stage.windows.opened == []
+
+
+@pytest.mark.parametrize("missing", ["link", "relay", "iframe", "user_id"])
+async def test_an_answer_that_was_handed_on_in_part_is_told_and_not_opened(stage: Stage, missing: str) -> None:
+    """Without a user, what is kept would be anybody's."""
+    answer = {name: value for name, value in (await stage.gateway.link()).json().items() if name != missing}
+
+    visit = await stage.open(script=f"$chat.getToken = null; $chat.getLink = () => ({json.dumps(answer)});")
+
+    error = await visit.hears("error")
+    assert error["problem"]["code"] == "NO_LINK"
+    assert stage.windows.opened == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "retry"),
+    [
+        ({"title": "Invalid", "status": 422, "code": "CONTRACT_BROKEN", "detail": "phone: needs its country"}, False),
+        ({"title": "Busy", "status": 503, "code": "WAZZUP_UNAVAILABLE"}, True),
+    ],
+)
+async def test_a_problem_that_the_crms_server_hands_on_is_told_as_it_stands(
+    stage: Stage, problem: dict[str, Any], retry: bool
+) -> None:
+    visit = await stage.open(
+        script=f"$chat.getToken = null; window.times = 0; $chat.getLink = () => ++times && ({json.dumps(problem)});"
+    )
+
+    error = await visit.hears("error")
+    assert (error["problem"], error["retry"]) == (problem, retry)
+    assert await visit.page.get_by_text(problem["code"]).is_visible()
+    if retry:
+        await visit.hears("error", 2)
 
 
 async def test_a_chat_without_any_credential_says_what_is_missing(stage: Stage) -> None:

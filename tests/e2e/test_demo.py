@@ -192,3 +192,55 @@ async def test_its_picture_can_be_taken(desk: Desk, tmp_path: Path) -> None:
     await desk.page.screenshot(path=place)
 
     assert place.stat().st_size > 20_000
+
+
+async def late_plus(desk: Desk) -> None:
+    """A click on + while the CRM's server is off."""
+    await desk.window()
+    await desk.turn(False)
+    await desk.plus()
+    await desk.page.get_by_text("The event is safe with the gateway").wait_for()
+
+
+async def test_a_deal_that_comes_late_leaves_the_cursor_in_the_chat(desk: Desk) -> None:
+    await late_plus(desk)
+    await desk.turn(True)
+    message = (await desk.window()).get_by_label("Message", exact=True)
+    await message.click()
+
+    await desk.opened_deal()
+    await desk.page.get_by_text("Your server is back").wait_for()
+    await desk.page.keyboard.type("still mine")
+
+    assert await message.input_value() == "still mine"
+    assert "New deal" in await desk.page.locator("#deal-title").input_value()
+
+
+async def test_a_deal_that_comes_late_is_offered_to_who_is_at_something_else(desk: Desk) -> None:
+    await late_plus(desk)
+    await desk.page.get_by_role("navigation", name="Contacts").get_by_role("link").nth(2).click()
+    await desk.page.locator("h1", has_text="Leila").wait_for()
+    await desk.turn(True)
+
+    offer = desk.page.get_by_role("status").get_by_role("link")
+    await offer.wait_for()
+    assert "#/contacts/C-3" in desk.page.url
+    await offer.click()
+
+    assert await desk.opened_deal() in await desk.page.locator("#card").inner_text()
+    assert await desk.page.get_by_role("status").first.inner_text() == ""
+
+
+async def test_who_writes_in_a_card_goes_on_writing_when_a_late_deal_comes(desk: Desk) -> None:
+    await desk.page.locator("#card").get_by_role("link").first.click()
+    title = desk.page.locator("#deal-title")
+    await title.wait_for()
+    await late_plus(desk)
+    at = desk.page.url
+    await desk.turn(True)
+    await title.fill("Half a ti")
+
+    await desk.page.get_by_role("status").get_by_role("link").wait_for()
+    await desk.page.keyboard.type("tle")
+
+    assert (desk.page.url, await title.input_value()) == (at, "Half a title")

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse
 
+from tests.driver import user_token
 from tests.e2e.stage import Stage, Visit, complaints
 
 FAILED = "Failed to load resource"
@@ -15,6 +17,19 @@ new PerformanceObserver((list) => jumps.push(...list.getEntries().map(({ value }
 NO_STYLE = """<!doctype html><html lang="en"><title>A card</title>
 <script type="module" src="{gateway}/wazzup-chat.js"></script>
 <p>Above</p><wazzup-chat phone="+37111234567"></wazzup-chat><p id="below">Below</p>"""
+
+# What is written into the panel from here on.
+WRITTEN = """(chat) => {
+  window.written = [];
+  new MutationObserver((seen) => written.push(...seen.map(({ target }) => target.nodeName))).observe(
+    chat.shadowRoot.querySelector("[part~=status]"), { childList: true, characterData: true, subtree: true },
+  );
+}"""
+
+# So many milliseconds after the chat began to show what it shows.
+LATER = """(chat, time) => {
+  for (const one of chat.shadowRoot.getAnimations()) one.currentTime = time;
+}"""
 
 SHOWN = """(chat) => [...chat.shadowRoot.querySelectorAll("*")]
   .flatMap((one) => (one.localName === "slot" ? one.assignedNodes({ flatten: true }) : [...one.childNodes]))
@@ -90,6 +105,72 @@ async def test_by_keyboard_alone_one_gets_past_an_error_into_the_chat(stage: Sta
     await visit.comes_true("document.querySelector('wazzup-chat').shadowRoot.activeElement?.localName === 'iframe'")
 
 
+async def test_the_focus_stays_on_the_button_while_it_is_tried_again(stage: Stage) -> None:
+    """Who wants to press it need not be faster than the next attempt."""
+    stage.expects(FAILED)
+    stage.door.answers("/links", 503, 503, 503)
+    visit = await stage.blank()
+    await visit.page.clock.install()
+    await visit.page.goto(stage.page())
+    await visit.hears("error")
+    await visit.retry.focus()
+
+    for number in (2, 3):
+        await visit.page.clock.run_for(10_000)
+        await visit.hears("error", number)
+
+        assert await visit.retry.evaluate("(button) => button.getRootNode().activeElement === button")
+    await visit.page.keyboard.press("Enter")
+    await visit.hears("ready")
+
+
+async def test_what_a_screen_reader_has_said_is_not_written_again(stage: Stage) -> None:
+    stage.expects(FAILED)
+    stage.door.answers("/links", 503, 503)
+    visit = await stage.blank()
+    await visit.page.clock.install()
+    await visit.page.goto(stage.page())
+    await visit.hears("error")
+    await visit.chat.evaluate(WRITTEN)
+
+    await visit.page.clock.run_for(10_000)
+    await visit.hears("error", 2)
+
+    assert await visit.page.evaluate("written") == []
+
+
+async def test_the_code_that_is_shown_is_the_newest(stage: Stage) -> None:
+    stage.expects(FAILED)
+    stage.door.answers("/links", 503)
+    refused = {"Access-Control-Allow-Origin": stage.urls["pages"]}
+    stage.door.instead.append(("/links", JSONResponse({"code": "NOT_LIKE_THIS"}, 422, refused)))
+    visit = await stage.blank()
+    await visit.page.clock.install()
+    await visit.page.goto(stage.page())
+    await visit.hears("error")
+    assert await visit.page.get_by_text("TOLD_TO_FAIL").is_visible()
+
+    await visit.page.clock.run_for(10_000)
+    await visit.hears("error", 2)
+
+    assert await visit.page.get_by_text("NOT_LIKE_THIS").is_visible()
+
+
+async def test_a_chat_that_loads_and_loads_may_be_tried_again(stage: Stage) -> None:
+    """The page's own function may never answer. Before a quarter of a minute nobody is asked to press anything."""
+    visit = await stage.open(
+        script=f"let times = 0; $chat.getToken = () => (times++ ? '{user_token()}' : new Promise(() => {{}}));"
+    )
+    await visit.is_in("loading")
+
+    await visit.chat.evaluate(LATER, 14_900)
+    assert not await visit.retry.is_visible()
+    await visit.chat.evaluate(LATER, 15_100)
+    await visit.retry.click()
+
+    await visit.hears("ready")
+
+
 async def test_a_chat_that_opens_by_itself_takes_no_focus_away(stage: Stage) -> None:
     held = stage.door.hold("/links")
     visit = await stage.open(body='<input aria-label="Amount"><wazzup-chat phone="+37111234567"></wazzup-chat>')
@@ -142,6 +223,28 @@ async def test_the_language_is_that_of_the_page_around_it(stage: Stage) -> None:
 
     await visit.is_in("loading")
     assert "Открываем чат" in await visit.chat.evaluate(SHOWN)
+
+
+@pytest.mark.parametrize(("around", "spoken"), [("de", "en"), ("ru-RU", "ru"), ("en-GB", "en")])
+async def test_the_words_say_which_language_they_are_in(stage: Stage, around: str, spoken: str) -> None:
+    """Or a German page's voice would read English words."""
+    stage.door.hold("/links")
+
+    visit = await stage.open(attributes=f'phone="+37111234567" lang="{around}"')
+
+    await visit.is_in("loading")
+    assert await visit.chat.evaluate("(chat) => chat.shadowRoot.querySelector('[part~=status]').lang") == spoken
+
+
+async def test_what_is_told_of_an_expired_window_leaves_the_field_where_one_writes(stage: Stage) -> None:
+    visit = await in_state(stage, "expired")
+
+    whole, bar = await visit.chat.bounding_box(), await visit.chat.locator("[part~=status]").bounding_box()
+
+    assert whole
+    assert bar
+    assert whole["y"] <= bar["y"] <= bar["y"] + bar["height"] <= whole["y"] + whole["height"] / 4
+    assert await visit.retry.is_visible()
 
 
 async def test_the_page_may_say_it_in_its_own_words(stage: Stage) -> None:

@@ -118,6 +118,19 @@ async def test_a_mounted_chat_that_is_stopped_is_silent(stage: Stage) -> None:
     assert stage.door.events == []
 
 
+async def test_a_mounted_chat_that_is_stopped_is_not_begun_anew(stage: Stage) -> None:
+    visit = await own_page(stage)
+    await visit.page.evaluate(MOUNT, user_token())
+    await visit.hears("ready")
+
+    await visit.page.evaluate("chat.stop(); chat.reload();")
+    await visit.says(CREATE)
+
+    await visit.comes_true("messages === 1")
+    assert await visit.states() == ["loading", "ready"]
+    assert len(stage.door.links) == 1
+
+
 async def test_a_mounted_chat_can_be_loaded_anew(stage: Stage) -> None:
     visit = await own_page(stage)
     await visit.page.evaluate(MOUNT, user_token())

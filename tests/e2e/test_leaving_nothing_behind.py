@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.driver import user_token
 from tests.e2e.stage import CREATE, Stage, Visit
 
 # Timers that were set and neither rang nor were cleared.
@@ -41,6 +42,30 @@ MOUNTS = """async ([link, times]) => {
     chat.remove();
   }
 }"""
+
+# The answers that the page has got, as far as anybody still has them.
+ANSWERS = """
+window.answers = [];
+const { json } = Response.prototype;
+Response.prototype.json = async function () {
+  const answer = await json.call(this);
+  answers.push(new WeakRef(answer));
+  return answer;
+};
+"""
+ASK = """async ([module, token, phone]) => {
+  const { createLink } = await import(module);
+  await createLink({ request: { contact: { phone } }, getToken: () => token });
+}"""
+
+
+async def remembered(visit: Visit) -> int:
+    """How many of them, once everything that can be collected is."""
+    browser = await visit.page.context.new_cdp_session(visit.page)
+    for _ in range(2):
+        await browser.send("HeapProfiler.collectGarbage")
+    number: int = await visit.page.evaluate("answers.filter((one) => one.deref()).length")
+    return number
 
 
 async def counted(visit: Visit) -> dict[str, Any]:
@@ -90,6 +115,22 @@ async def test_a_thousand_mounts_leave_no_timer_listener_or_node(stage: Stage) -
     assert after["documents"] <= before["documents"] + 2
 
 
+async def test_a_link_that_has_ended_is_remembered_by_nobody(stage: Stage) -> None:
+    """It is a credential; and a page may be open for weeks."""
+    visit = await stage.blank()
+    await visit.page.add_init_script(ANSWERS)
+    await visit.page.clock.install()
+    await visit.page.goto(stage.page(body=""))
+    module = f"{stage.urls['gateway']}/wazzup-chat.js"
+    await visit.page.evaluate(ASK, [module, user_token(), "+37111234567"])
+    assert await remembered(visit) == 1
+
+    await visit.page.clock.run_for(48 * 3600 * 1000)
+    await visit.page.evaluate(ASK, [module, user_token(), "+37122222222"])
+
+    assert await remembered(visit) == 1
+
+
 async def test_a_chat_that_is_gone_hears_nothing_and_asks_nothing(stage: Stage) -> None:
     visit = await stage.blank()
     await visit.page.clock.install()
@@ -126,6 +167,17 @@ async def test_the_console_stays_empty(stage: Stage) -> None:
     await visit.hears("relayed")
 
     assert stage.noise == []
+
+
+async def test_debug_may_begin_while_the_chat_is_open(stage: Stage) -> None:
+    stage.expects("^debug: ")
+    visit = await stage.ready()
+
+    await visit.chat.evaluate("(chat) => { chat.setAttribute('debug', ''); }")
+    await visit.says(CREATE)
+    await visit.hears("relayed")
+
+    assert len(stage.noise) == 2
 
 
 async def test_debug_prints_names_and_no_data(stage: Stage) -> None:

@@ -57,7 +57,7 @@ async def test_what_the_window_says_is_told_and_delivered(
     assert (received.message["type"], received.message["data"]) == (message["type"], message["data"])
     relayed = await visit.hears("relayed")
     assert relayed == {
-        "id": detail["id"], "type": message["type"], "eventId": received.id, "duplicate": False,
+        "id": detail["id"], "type": message["type"], "eventId": received.id, "duplicate": False, "deliveries": 1,
     }  # fmt: skip
     assert received.message["context"]["trust"] == "browser"
 

@@ -2,18 +2,30 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from app.clock import SystemClock
 from tests.crm import Crm
-from tests.driver import NOON, Clock, user_token
+from tests.driver import NOON, WAZZUP, Clock, user_token
 from tests.e2e.places import opened
-from tests.e2e.stage import APPEND, CREATE, OPEN, Places, Stage, Visit, staged
+from tests.e2e.stage import APPEND, CREATE, NORTHERN_TOKEN, OPEN, Places, Stage, Visit, staged
+from tests.waiting import eventually
 
 FAILED = "Failed to load resource"
+NORTHERN = "the-secret-of-north-the-secret-of-north"
+NORTH = f"""
+[accounts.north]
+api_keys = ["server-key-of-north"]
+jwt_secret = "{NORTHERN}"
+allowed_origins = ["{{pages}}"]
+wazzup_access_token = "{NORTHERN_TOKEN}"
+wazzup_base_url = "{WAZZUP}"
+wazzup_link_hosts = ["127.0.0.1"]
+"""
 NO_STORAGE = """
 for (const name of ["localStorage", "sessionStorage"]) {
   Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });
@@ -38,11 +50,11 @@ async def said_while_offline(stage: Stage, *messages: Any, **given: Any) -> Visi
     return visit
 
 
-async def with_its_own_time(stage: Stage) -> Visit:
+async def with_its_own_time(stage: Stage, token: str | None = None) -> Visit:
     """A chat on a page whose time is told."""
     visit = await stage.blank()
     await visit.page.clock.install()
-    await visit.page.goto(stage.page())
+    await visit.page.goto(stage.page(token=token))
     await visit.hears("ready")
     return visit
 
@@ -52,6 +64,16 @@ async def tries_again(visit: Visit, times: int) -> None:
     for number in range(1, times + 1):
         await visit.hears("relay-error", number)
         await visit.page.clock.run_for(60_000)
+
+
+async def comes_again(visit: Visit, stage: Stage, number: int) -> None:
+    """Time goes on in the page until it has asked so often. (A chat that is gone tells nobody.)"""
+
+    async def is_there() -> bool:
+        await visit.page.clock.run_for(1000)
+        return len(stage.door.events) >= number
+
+    await eventually(is_there)
 
 
 async def delivered(crm: Crm, number: int) -> list[Any]:
@@ -183,6 +205,57 @@ async def test_another_users_leftovers_stay_where_they_are(stage: Stage, crm: Cr
     ]
 
 
+async def test_leftovers_of_a_namesake_in_another_account_stay_where_they_are(
+    places: Places, browser: Browser, redis_url: str, clock: Clock, crm: Crm, tmp_path: Path
+) -> None:
+    """In the same CRM, whose accounts count their users each from 1."""
+    accounts = tmp_path / "accounts.toml"
+    accounts.write_text(NORTH.format(pages=places.pages.url))
+    async with staged(places, browser, redis_url, clock, accounts_file=accounts) as stage:
+        await stage.gateway.webhook(crm.url)
+        visit = await said_while_offline(stage, CREATE)
+        await visit.page.close()
+        await stage.context.set_offline(False)
+
+        northern = await stage.ready(path="/north", token=user_token(secret=NORTHERN))
+        await northern.says(OPEN)
+        await northern.hears("relayed")
+        assert [asked.body["type"] for asked in stage.door.events] == ["WZ_OPEN_ENTITY"]
+        assert crm.received == []
+        await northern.page.close()
+
+        await stage.ready(path="/back")
+        assert await delivered(crm, 1) == [CREATE["data"]]
+    assert stage.unexpected == []
+
+
+async def test_what_a_user_said_is_not_sent_by_the_token_of_the_next(
+    places: Places, browser: Browser, redis_url: str, clock: Clock, crm: Crm
+) -> None:
+    """Somebody logs out, somebody else in, without another page; then the first one's relay token has ended."""
+    async with staged(places, browser, redis_url, clock) as stage:
+        stage.expects("status of 401")
+        await stage.gateway.webhook(crm.url)
+        first, second = [user_token(one, at=NOON + timedelta(hours=24)) for one in ("crm-user-1", "crm-user-2")]
+        visit = await with_its_own_time(stage, token=first)
+        held = stage.door.hold("/events")
+        await visit.says(CREATE)
+        await stage.door.got("/events")
+        clock.advance(hours=13)
+        await visit.chat.evaluate("(chat, token) => { chat.getToken = () => token; chat.remove(); }", second)
+
+        held.set()
+        for number in (2, 3):
+            await comes_again(visit, stage, number)
+        assert len({asked.token for asked in stage.door.events}) == 1
+        await visit.page.close()
+
+        await stage.ready(path="/back", token=first)
+        [received] = await crm.got(1)
+        assert (received.message["data"], received.message["context"]["user_id"]) == (CREATE["data"], "crm-user-1")
+    assert stage.unexpected == []
+
+
 async def test_leftovers_of_another_gateway_stay_where_they_are(stage: Stage) -> None:
     """What stands in a storage does not choose who is sent the token."""
     visit = await said_while_offline(stage, CREATE)
@@ -256,17 +329,17 @@ async def test_a_full_storage_loses_nothing_while_the_page_lives(stage: Stage, c
 async def test_what_others_have_stored_is_left_alone(stage: Stage) -> None:
     visit = await stage.blank()
     await visit.page.goto(stage.put("/early", "<title>Early</title>"))
-    theirs = {"theme": "dark", "wazzup": "not ours", "wazzup-chat": "neither", "wazzup-chat:broken": "{"}
-    await visit.page.evaluate("(theirs) => { Object.assign(localStorage, theirs); }", theirs)
+    theirs = {"theme": "dark", "wazzup": "not ours", "wazzup-chat": "neither", "wazzup-chat:collapsed": "true"}
+    broken = {"wazzup-chat:event:1": "{", "wazzup-chat:event:2": "null"}
+    await visit.page.evaluate("(stored) => { Object.assign(localStorage, stored); }", theirs | broken)
 
     await visit.page.goto(stage.page())
     await visit.hears("ready")
     await visit.says(CREATE)
     await visit.hears("relayed")
 
-    assert {name: value for name, value in (await kept(visit)).items() if name != "wazzup-chat:broken"} == {
-        "theme": "dark", "wazzup": "not ours", "wazzup-chat": "neither",
-    }  # fmt: skip
+    await visit.comes_true("Object.keys(localStorage).length === 4")
+    assert await kept(visit) == theirs
 
 
 async def test_nothing_is_left_once_the_gateway_has_it(stage: Stage) -> None:
@@ -383,6 +456,22 @@ async def test_what_somebody_in_between_refuses_is_sent_again(stage: Stage, crm:
 
     assert await delivered(crm, 1) == [CREATE["data"]]
     assert len(stage.door.events) == 3
+
+
+async def test_a_proxy_that_names_requests_too_is_not_the_gateway(stage: Stage, crm: Crm) -> None:
+    """While another version comes up, say."""
+    stage.expects(FAILED)
+    await stage.gateway.webhook(crm.url)
+    visit = await with_its_own_time(stage)
+    readable = {"Access-Control-Allow-Origin": stage.urls["pages"]}
+    said = {"message": "no Route matched with those values", "request_id": "67c1"}
+    stage.door.instead.append(("/events", JSONResponse(said, 404, readable)))
+
+    await visit.says(CREATE)
+    await tries_again(visit, 1)
+
+    assert await delivered(crm, 1) == [CREATE["data"]]
+    assert [one["detail"]["retry"] for one in await visit.heard("relay-error")] == [True]
 
 
 async def test_a_gateway_that_is_busy_gets_it_later(stage: Stage, crm: Crm) -> None:

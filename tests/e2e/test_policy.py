@@ -78,6 +78,18 @@ async def test_a_page_that_forbids_the_window_is_told_what_is_missing(stage: Sta
     assert await visit.page.get_by_text("The chat cannot be opened").is_visible()
 
 
+async def test_a_policy_that_only_reports_forbids_nothing(stage: Stage) -> None:
+    """Policies are tried out so before they count."""
+    stage.expects("Content Security Policy")
+    tried = {"Content-Security-Policy-Report-Only": "frame-src 'self'"}
+
+    visit = await stage.ready(headers=tried)
+
+    assert await visit.told() == []
+    assert await visit.frame.is_visible()
+    assert [one for one in stage.noise if stage.urls["wazzup"] in one], "the browser has reported it"
+
+
 async def test_a_page_that_forbids_the_gateway_is_told_what_is_missing(stage: Stage) -> None:
     stage.expects("Content Security Policy", "Fetch API cannot load")
 

@@ -1,11 +1,11 @@
 """A link is renewed in time, by a clock that nobody sets, and never under the hands of somebody who writes."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.driver import user_token
+from tests.driver import NOON, user_token
 from tests.e2e.stage import APPEND, CREATE, Stage, Visit
 
 WRONG = [datetime(1999, 12, 31, tzinfo=UTC), datetime(2077, 1, 1, tzinfo=UTC)]
@@ -19,14 +19,20 @@ $chat.getLink = ({ reason }) => {
 };
 """
 
+# As of a page that keeps what it was given.
+THE_SAME = FIVE_MINUTES.replace("${reasons.length}", "1")
+# As of a page whose server hands on only what it knows of.
+WITHOUT_EXPIRES_IN = FIVE_MINUTES.replace("expires_in: 300", "expires_in: undefined")
 
-async def five_minutes(stage: Stage, attributes: str = 'phone="+37111234567"', at: datetime | None = None) -> Visit:
+
+async def five_minutes(
+    stage: Stage, attributes: str = 'phone="+37111234567"', at: datetime | None = None, script: str = FIVE_MINUTES
+) -> Visit:
     """A chat whose link ends in five minutes, on a page whose time is told."""
     visit = await stage.blank()
     await visit.page.clock.install(time=at)
     answer = json.dumps((await stage.gateway.link()).json())
-    script = FIVE_MINUTES.replace("ANSWER", answer).replace("WAZZUP", stage.urls["wazzup"])
-    await visit.page.goto(stage.page(attributes, script))
+    await visit.page.goto(stage.page(attributes, script.replace("ANSWER", answer).replace("WAZZUP", visit.windows_url)))
     await visit.hears("ready")
     return visit
 
@@ -39,6 +45,12 @@ async def passes(visit: Visit, *, seconds: float) -> None:
 async def asked(visit: Visit) -> list[str]:
     reasons: list[str] = await visit.page.evaluate("reasons")
     return reasons
+
+
+async def fold(visit: Visit, is_folded: bool) -> None:
+    """The page shows another card, or this one again."""
+    display = "none" if is_folded else ""
+    await visit.page.evaluate("(display) => { document.querySelector('main').style.display = display; }", display)
 
 
 async def hide(visit: Visit, is_hidden: bool) -> None:
@@ -121,15 +133,16 @@ async def test_a_link_that_two_chats_share_ends_for_both_in_time_whatever_the_cl
 ) -> None:
     clock = stage.gateway.clock
     assert clock
+    token = user_token(at=NOON + timedelta(hours=24))
     visit = await stage.blank()
     await visit.page.clock.install()
-    await visit.page.goto(stage.page('phone="+37111234567"'))
+    await visit.page.goto(stage.page('phone="+37111234567"', token=token))
     await visit.hears("ready")
     expires_in = (await stage.gateway.link(stage.door.links[0].body | {"user_id": "crm-user-1"})).json()["expires_in"]
     await passes(visit, seconds=100)
 
     await visit.page.clock.set_system_time(wrong)
-    await visit.page.evaluate(APPEND, user_token())
+    await visit.page.evaluate(APPEND, token)
     await visit.hears("ready", 2)
     assert len(stage.door.links) == 1
 
@@ -217,10 +230,62 @@ async def test_an_expired_window_in_a_folded_card_is_renewed_too(stage: Stage) -
     await passes(visit, seconds=310)
     await visit.hears("expired")
 
-    await visit.page.evaluate("document.querySelector('main').style.display = 'none'")
+    await fold(visit, True)
     await passes(visit, seconds=80)
 
     await visit.comes_true("reasons.length === 2")
+
+
+async def test_a_minute_in_which_a_card_was_folded_counts_for_one_window_only(stage: Stage) -> None:
+    """What was written after it is hidden for seconds, and not since then."""
+    visit = await five_minutes(stage)
+    await fold(visit, True)
+    await passes(visit, seconds=310)
+    await stage.windows.were_opened(2)
+    await fold(visit, False)
+    await write(visit)
+
+    await passes(visit, seconds=285)
+    await fold(visit, True)
+    await passes(visit, seconds=15)
+    await fold(visit, False)
+
+    await visit.hears("expired")
+    assert await written(visit) == "half a mess"
+    assert await asked(visit) == ["open", "renew"]
+
+
+async def test_a_message_that_was_written_after_the_window_went_on_by_itself_is_not_lost(stage: Stage) -> None:
+    """From its list into a chat, say; the focus was there before, and who leaves by keyboard moves no pointer."""
+    visit = await five_minutes(stage)
+    await visit.page.evaluate("document.querySelector('main').append(document.createElement('input'))")
+    await write(visit, "to be sent")
+    await visit.frame.evaluate("(frame) => frame.addEventListener('load', () => { window.isLoaded = true; })")
+    await (await visit.window()).evaluate("location.assign('/1/chat/inner')")
+    await visit.comes_true("window.isLoaded")
+    await (await visit.window()).get_by_label("Message").focus()
+    await visit.page.keyboard.type("half a mess")
+    await visit.page.keyboard.press("Tab")
+    await visit.comes_true("document.activeElement.localName === 'input'")
+
+    await passes(visit, seconds=400)
+
+    await visit.hears("expired")
+    assert await written(visit) == "half a mess"
+    assert await asked(visit) == ["open"]
+
+
+async def test_an_expired_window_whose_link_is_given_once_more_is_opened_anew(stage: Stage) -> None:
+    visit = await five_minutes(stage, script=THE_SAME)
+    await write(visit)
+    await passes(visit, seconds=310)
+    await visit.hears("expired")
+
+    await hide(visit, True)
+    await passes(visit, seconds=70)
+
+    await visit.is_in("ready")
+    assert await asked(visit) == ["open", "renew"]
 
 
 async def test_whoever_has_written_and_sent_may_ask_for_the_new_link(stage: Stage) -> None:
@@ -278,6 +343,26 @@ async def test_a_page_may_choose_never_to_renew(stage: Stage) -> None:
     assert len(stage.windows.opened) == 1
 
 
+async def test_a_page_may_choose_so_while_the_window_is_open(stage: Stage) -> None:
+    visit = await five_minutes(stage)
+    await visit.chat.evaluate("(chat) => { chat.setAttribute('refresh', 'never'); }")
+
+    await passes(visit, seconds=310)
+
+    await visit.hears("expired")
+    assert await asked(visit) == ["open"]
+
+
+async def test_an_answer_that_does_not_say_when_the_link_ends_is_not_asked_for_in_circles(stage: Stage) -> None:
+    visit = await five_minutes(stage, script=WITHOUT_EXPIRES_IN)
+
+    await passes(visit, seconds=9)
+    assert await asked(visit) == ["open"]
+    await passes(visit, seconds=60)
+
+    assert 2 <= len(await asked(visit)) <= 7
+
+
 async def test_a_renewal_that_fails_leaves_the_window_and_is_tried_again(stage: Stage) -> None:
     visit = await five_minutes(stage)
     await visit.page.evaluate("""() => {
@@ -303,7 +388,7 @@ async def test_the_gateways_answer_is_counted_by_its_expires_in(stage: Stage) ->
     assert clock
     visit = await stage.blank()
     await visit.page.clock.install(time=datetime(1999, 12, 31, tzinfo=UTC))
-    await visit.page.goto(stage.page(token=None))
+    await visit.page.goto(stage.page(token=user_token(at=NOON + timedelta(hours=24))))
     await visit.hears("ready")
     expires_in = (await stage.gateway.link(stage.door.links[0].body | {"user_id": "crm-user-1"})).json()["expires_in"]
 

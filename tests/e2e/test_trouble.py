@@ -108,14 +108,17 @@ async def test_an_error_is_shown_and_can_be_tried_again(stage: Stage) -> None:
     assert await visit.frame.is_visible()
 
 
-async def test_a_broken_answer_is_an_error_like_any_other(stage: Stage) -> None:
+@pytest.mark.parametrize("answer", ["<h1>Hello from a proxy</h1>", "null", "[]", "7", '"no"', '{"link": '])
+async def test_a_broken_answer_is_an_error_like_any_other(stage: Stage, answer: str) -> None:
     readable = {"Access-Control-Allow-Origin": stage.urls["pages"]}
-    stage.door.instead.append(("/links", Response("<h1>Hello from a proxy</h1>", 200, readable, "text/html")))
+    stage.door.instead.append(("/links", Response(answer, 200, readable, "text/html")))
 
     visit = await stage.open()
 
     error = await visit.hears("error")
-    assert error["problem"]["code"] == "NO_LINK"
+    assert (error["problem"]["code"], error["retry"]) == ("NO_LINK", True)
+    await visit.hears("ready")
+    assert len(stage.door.links) == 2
 
 
 async def test_an_html_page_of_a_proxy_is_told_by_its_status(stage: Stage) -> None:
@@ -138,6 +141,22 @@ async def test_the_pages_own_function_that_throws_is_no_uncaught_error(stage: St
 
     error = await visit.hears("error")
     assert (error["problem"]["status"], error["problem"]["code"]) == (0, "PAGE_FAILED")
+
+
+async def test_a_reload_that_failed_once_opens_the_chat_also_if_its_link_is_the_old_one(stage: Stage) -> None:
+    """As it is if the page, or the gateway in need, gives what it has kept."""
+    answer = json.dumps((await stage.gateway.link()).json())
+    visit = await stage.ready(
+        script=f"""let asked = 0;
+          $chat.getToken = null;
+          $chat.getLink = () => {{ if (++asked === 2) throw new Error("not now"); return {answer}; }};"""
+    )
+
+    await visit.page.evaluate("document.querySelector('wazzup-chat').reload()")
+
+    await visit.hears("ready", 2)
+    assert await visit.states() == ["loading", "ready", "loading", "error", "ready"]
+    assert await visit.frame.is_visible()
 
 
 async def test_destroy_ends_it_and_reload_begins_anew(stage: Stage) -> None:

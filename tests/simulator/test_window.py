@@ -1,6 +1,8 @@
 """What whoever has a link is shown at first, and how safe the page is."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -120,6 +122,20 @@ async def test_every_file_that_the_page_needs_is_there_with_its_type(wazzup: Waz
         file = await wazzup.get(path)
         kind = "text/css" if path.endswith(".css") else "text/javascript"
         assert (file.status_code, file.headers["content-type"]) == (200, f"{kind}; charset=utf-8")
+
+
+def test_who_only_imports_it_reads_no_file_of_it() -> None:
+    script = """if True:
+        import sys
+        opened = []
+        sys.addaudithook(lambda event, told: opened.append(str(told[0])) if event == "open" else None)
+        import app.simulator.server
+        print([name for name in opened if "/simulator/" in name and not name.endswith((".py", ".pyc"))])
+    """
+
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert said.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", ["window.py", "window.html", "nothing.js", "..%2Fwindow.js"])

@@ -199,6 +199,24 @@ async def test_relay_tokens_are_told_apart(house: House) -> None:
     assert [caller.account for caller in callers] == ["north", "south"]
 
 
+async def test_events_of_each_account_are_posted_to_a_url_of_its_own(house: House) -> None:
+    """A page knows by it what it has kept for a namesake in another account. What the account is, the token says."""
+    relays = [
+        (await house.gateway.link(key=key)).json()["relay"]
+        for key in (SERVER_KEY, "server-key-of-north", "server-key-of-south")
+    ]
+
+    event = {"type": "WZ_CREATE_ENTITY", "data": {"userId": "crm-user-1"}, "id": "7-7-7"}
+    posted = [
+        (await house.gateway.ask("POST", relay["url"], event, key=relay["token"])).json()
+        for relay in relays
+        for _ in "12"
+    ]
+
+    assert [relay["url"] for relay in relays] == ["/events", "/events?account=north", "/events?account=south"]
+    assert [one["duplicate"] for one in posted] == [False, True] * 3
+
+
 async def test_deals_are_told_to_the_wazzup_of_the_account_that_tells_them(house: House) -> None:
     contact = {"id": "C-5", "user_id": "crm-user-1", "name": "Anthony Stone", "phone": "+37111234567"}
 

@@ -99,7 +99,9 @@ async def test_the_integrity_hash_is_that_of_what_is_served(gateway: Gateway) ->
     assert load().element.integrity == f"sha384-{b64encode(sha384(served).digest()).decode()}"
 
 
-@pytest.mark.parametrize("accepts", ["gzip", "br, gzip;q=0.5", "GZIP , identity", "*", "deflate, gzip; q=1.0, *;q=0"])
+@pytest.mark.parametrize(
+    "accepts", ["gzip", "br, gzip;q=0.5", "GZIP , identity", "*", "deflate, gzip; q=1.0, *;q=0", "*;q=0, gzip"]
+)
 async def test_who_takes_gzip_gets_it(gateway: Gateway, accepts: str) -> None:
     answer = await gateway.http.get(ELEMENT, headers=headers(accepts))
 
@@ -107,7 +109,10 @@ async def test_who_takes_gzip_gets_it(gateway: Gateway, accepts: str) -> None:
     assert answer.text.startswith("const HOME")
 
 
-@pytest.mark.parametrize("accepts", ["", "identity", "br", "gzip;q=0", "gzip; q=0.00, br", "xgzip", "gzip-x"])
+@pytest.mark.parametrize(
+    "accepts",
+    ["", "identity", "br", "gzip;q=0", "gzip; q=0.00, br", "xgzip", "gzip-x", "gzip;q=0, *", "*, GZIP ;q=0.0", "*;q=0"],
+)
 async def test_who_does_not_take_gzip_gets_it_plain(gateway: Gateway, accepts: str) -> None:
     answer = await gateway.http.get(ELEMENT, headers=headers(accepts))
 
