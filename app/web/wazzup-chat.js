@@ -393,7 +393,8 @@ export function mountChat(frame, options) {
   }
 
   const block = ({ disposition, blockedURI }) => {
-    if (!arrived || disposition !== "enforce" || !blockedURI.startsWith(origin)) return;
+    // Browsers tell of it before the frame's `load`, or after.
+    if (disposition !== "enforce" || !blockedURI.startsWith(origin)) return;
     arrived = null;
     to("error");
     const { problem } = failed("FRAME_BLOCKED", `Add ${origin} to the page's frame-src`);

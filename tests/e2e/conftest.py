@@ -12,7 +12,8 @@ from tests.driver import Clock
 from tests.e2e.places import opened
 from tests.e2e.stage import Places, Stage, staged
 
-CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+# The first is Chromium without a screen, and twice as fast.
+CHROMIUM = ("chromium-headless-shell", "chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",
