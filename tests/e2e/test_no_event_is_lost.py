@@ -39,6 +39,12 @@ async def kept(visit: Visit) -> dict[str, str]:
     return stored
 
 
+async def gone(visit: Visit) -> None:
+    """The page is closed. Left first, since a page that closes may live on for a moment, and see the network back."""
+    await visit.page.goto("about:blank")
+    await visit.page.close()
+
+
 async def said_while_offline(stage: Stage, *messages: Any, **given: Any) -> Visit:
     """A page whose window said this while the network was away."""
     stage.expects(FAILED)
@@ -143,7 +149,7 @@ async def test_a_lost_network_is_told_with_its_retry(stage: Stage) -> None:
 async def test_what_was_said_offline_is_sent_by_the_next_page(stage: Stage, crm: Crm) -> None:
     await stage.gateway.webhook(crm.url)
     visit = await said_while_offline(stage, CREATE)
-    await visit.page.close()
+    await gone(visit)
     await stage.context.set_offline(False)
 
     later = await stage.ready(path="/later", attributes='phone="+37199999999"')
@@ -188,7 +194,7 @@ async def test_a_click_is_one_event_although_its_answer_was_lost(stage: Stage, c
 async def test_another_users_leftovers_stay_where_they_are(stage: Stage, crm: Crm) -> None:
     await stage.gateway.webhook(crm.url)
     visit = await said_while_offline(stage, CREATE)
-    await visit.page.close()
+    await gone(visit)
     await stage.context.set_offline(False)
 
     other = await stage.ready(path="/other", token=user_token("crm-user-2"))
@@ -214,8 +220,7 @@ async def test_leftovers_of_a_namesake_in_another_account_stay_where_they_are(
     async with staged(places, browser, redis_url, clock, accounts_file=accounts) as stage:
         await stage.gateway.webhook(crm.url)
         visit = await said_while_offline(stage, CREATE)
-        await visit.page.goto("about:blank")  # gone before the network is back: to close a page takes a moment
-        await visit.page.close()
+        await gone(visit)
         await stage.context.set_offline(False)
 
         northern = await stage.ready(path="/north", token=user_token(secret=NORTHERN))
@@ -268,7 +273,7 @@ async def test_leftovers_of_another_gateway_stay_where_they_are(stage: Stage) ->
         [stage.urls["gateway"] + "/events", elsewhere],
     )
     assert elsewhere in json.dumps(await kept(visit))
-    await visit.page.close()
+    await gone(visit)
     await stage.context.set_offline(False)
 
     later = await stage.blank()
@@ -287,8 +292,7 @@ async def test_leftovers_are_kept_for_a_day(stage: Stage, crm: Crm) -> None:
     """For so long the gateway knows a repeat; after it the same click would be another event."""
     await stage.gateway.webhook(crm.url)
     visit = await said_while_offline(stage, CREATE)
-    await visit.page.goto("about:blank")  # gone before the network is back: to close a page takes a moment
-    await visit.page.close()
+    await gone(visit)
     await stage.context.set_offline(False)
 
     tomorrow = await stage.blank()
