@@ -392,12 +392,12 @@ export function mountChat(frame, options) {
     }
   }
 
-  const block = ({ disposition, blockedURI }) => {
+  const block = ({ disposition, effectiveDirective, blockedURI }) => {
     // Browsers tell of it before the frame's `load`, or after.
-    if (disposition !== "enforce" || !blockedURI.startsWith(origin)) return;
+    if (disposition !== "enforce" || effectiveDirective !== "frame-src" || !blockedURI.startsWith(origin)) return;
     arrived = null;
     to("error");
-    const { problem } = failed("FRAME_BLOCKED", `Add ${origin} to the page's frame-src`);
+    const { problem } = failed("FRAME_BLOCKED", `Add ${origin} to frame-src`);
     tell("error", { problem, retry: false, retryIn: null });
   };
   const loaded = () => {

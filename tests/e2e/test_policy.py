@@ -78,6 +78,27 @@ async def test_a_page_that_forbids_the_window_is_told_what_is_missing(stage: Sta
     assert await visit.page.get_by_text("The chat cannot be opened").is_visible()
 
 
+async def test_what_else_the_page_forbids_of_that_origin_is_not_the_windows_trouble(stage: Stage) -> None:
+    """A picture, for instance."""
+    stage.expects("Content Security Policy")
+    visit = await under(
+        stage,
+        "default-src 'none'; script-src {gateway} 'self'; connect-src {gateway}; frame-src {wazzup}; img-src 'self'",
+    )
+    await visit.hears("ready")
+
+    await visit.page.evaluate(
+        """(url) => new Promise((resolve) => {
+          addEventListener("securitypolicyviolation", () => setTimeout(resolve), { once: true });
+          document.body.append(Object.assign(new Image(), { src: url + "/picture.png" }));
+        })""",
+        stage.urls["wazzup"],
+    )
+
+    assert await visit.heard("error") == []
+    await visit.is_in("ready")
+
+
 async def test_a_policy_that_only_reports_forbids_nothing(stage: Stage) -> None:
     """Policies are tried out so before they count."""
     stage.expects("Content Security Policy")
