@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
 
+# Two at a time, as many as a small machine has cores: most tests wait for a process or a clock.
+TESTS := $(BIN)/pytest -n 2
+
 # Without npm the browser tests that need a package of it are skipped, each with a sentence.
 NODE_MODULES := $(if $(shell command -v npm),tests/e2e/node_modules/.package-lock.json)
 
@@ -19,7 +22,7 @@ run: $(VENV)/runs  ## Set up, then run it all: gateway, simulated Wazzup, embedd
 	@exec $(BIN)/python -m app demo
 
 test: $(VENV)/tests  ## Set up, then run the tests; nothing else has to be running
-	@$(BIN)/pytest
+	@$(TESTS)
 
 check: $(VENV)/tests  ## What CI runs: lint, format, types, OpenAPI snapshot, tests
 	@echo "== lint";     $(BIN)/ruff check .
@@ -27,7 +30,7 @@ check: $(VENV)/tests  ## What CI runs: lint, format, types, OpenAPI snapshot, te
 	@echo "== types";    $(BIN)/mypy
 	@echo "== openapi";  $(BIN)/python -m app openapi | diff -u openapi/gateway.json - \
 		|| { echo "openapi/gateway.json is not what is served. make openapi writes it anew."; exit 1; }
-	@echo "== tests";    $(BIN)/pytest
+	@echo "== tests";    $(TESTS)
 
 e2e: $(VENV)/e2e $(NODE_MODULES)  ## Browser tests of what pages load, and of the demo (needs Chromium, and npm for some)
 	@$(BIN)/pytest tests/e2e

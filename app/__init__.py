@@ -21,7 +21,8 @@ A map for the first visit. Feature rooms, thin doors, one wiring, ports beside t
     store      store (Redis)   redis_clients (what its URL leads to)   embedded (a Valkey of our own)   sealing
                leases (one replica at a time)   bells (what rings between processes)
     callers    auth   user_tokens   keepsake (what is made once and kept)
-    floor      errors  clock  sealing  limits  ids  bodies   know nothing of ours; telemetry tells what happened
+    floor      errors  clock  sealing  limits  ids  bodies  connections   know nothing of ours
+               telemetry (tells what happened)
 
 Start with `links/issuer.py`: it is what the gateway is for. `tests/stories/` tells the same as examples, and
 `tests/test_rooms.py` enforces who may know whom.

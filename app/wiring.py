@@ -8,15 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from app.accounts import Account
 from app.assembly import HOME_PATIENCE, Ground, Served, assemble
 from app.auth import Authenticator
 from app.bells import Bells
 from app.clock import Clock, SystemClock
+from app.connections import pooled
 from app.deals.api import AccountDeals
 from app.embedded import embedded_valkey
 from app.errors import StoreUnavailable
@@ -217,7 +216,7 @@ async def open_ground(
     ring = KeyRing.of(_secrets(settings))
     async with (
         AsyncExitStack() as stack,
-        httpx.AsyncClient(transport=transport or _transport(), timeout=None, trust_env=False) as http,  # noqa: S113 - each caller brings its own time-out, for a whole call
+        httpx.AsyncClient(transport=transport or pooled(limit=100), timeout=None, trust_env=False) as http,  # noqa: S113 - each caller brings its own time-out, for a whole call
     ):
         url = (
             settings.redis_url.get_secret_value()
@@ -243,15 +242,6 @@ async def _keeps_promises(store: Store, journal: Journal, *, refuses: bool) -> N
         raise Misconfigured([*(f"REDIS_URL: {reason}" for reason in reasons), _ALLOW])
     for reason in reasons:
         journal.trouble("store.volatile", hint=reason)
-
-
-def _transport() -> httpx.AsyncBaseTransport:
-    # No cookies: a session that a peer sets must not travel from one account's call to another's.
-    return AiohttpTransport(
-        client=lambda: aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=100), cookie_jar=aiohttp.DummyCookieJar()
-        )
-    )
 
 
 def _secrets(settings: Settings) -> list[str]:

@@ -8,10 +8,20 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from app import redis_clients, store
 from app.embedded import embedded_valkey
 from tests.crm import Crm, Reception, open_reception
 from tests.driver import Clock, Gateway, running
 from tests.ledger import balanced
+from tests.waiting import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def unhurried_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stalls for a second is not a store that hangs: only a `hurried` test is about the half second."""
+    if not request.node.get_closest_marker("hurried"):
+        monkeypatch.setattr(redis_clients, "PATIENCE", PATIENCE)
+        monkeypatch.setattr(store, "PATIENCE", PATIENCE)
 
 
 @pytest.fixture(scope="session")

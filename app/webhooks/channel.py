@@ -1,12 +1,11 @@
 """The way to the CRMs' servers: one pool of connections, whose every address is checked where it is connected to."""
 
-from collections.abc import Callable
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
+from app.connections import pooled
 from app.webhooks.egress import CheckedNames, Egress
 
 # Shorter than the five seconds of the most common servers: a connection that the peer is just closing loses a delivery.
@@ -26,13 +25,11 @@ def webhook_client(egress: Egress, *, connections: int, proxies_from_environment
     Raises:
         ValueError: names the variable of a proxy that cannot be used.
     """
-    direct = _pooled(
-        lambda: aiohttp.TCPConnector(
-            limit=connections,
-            keepalive_timeout=KEEP_ALIVE,
-            resolver=CheckedNames(egress),
-            socket_factory=egress.open_socket,
-        )
+    direct = pooled(
+        limit=connections,
+        keepalive_timeout=KEEP_ALIVE,
+        resolver=CheckedNames(egress),
+        socket_factory=egress.open_socket,
     )
     if not proxies_from_environment:
         return direct
@@ -47,7 +44,7 @@ class ByEnvironment(httpx.AsyncBaseTransport):
         self._egress = egress
         named = getproxies()
         self._proxied = {
-            scheme: _pooled(lambda: aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEP_ALIVE), proxy)
+            scheme: pooled(proxy=proxy, limit=connections, keepalive_timeout=KEEP_ALIVE)
             for scheme in ("http", "https")
             if (proxy := _proxy(scheme, named.get(scheme) or named.get("all")))
         }
@@ -84,15 +81,6 @@ async def _through(proxied: httpx.AsyncBaseTransport, request: httpx.Request) ->
         await response.aclose()
         raise httpx.ProxyError("wants credentials")
     return response
-
-
-def _pooled(connector: Callable[[], aiohttp.TCPConnector], proxy: httpx.Proxy | None = None) -> AiohttpTransport:
-    # No cookies: a session that one webhook sets must not travel to another.
-    return AiohttpTransport(
-        proxy=proxy,
-        trust_env=False,
-        client=lambda: aiohttp.ClientSession(connector=connector(), cookie_jar=aiohttp.DummyCookieJar()),
-    )
 
 
 def _proxy(scheme: str, named: str | None) -> httpx.Proxy | None:

@@ -712,7 +712,7 @@ BROKEN: list[tuple[int, dict[str, Any]]] = [
     (200, {"json": {"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "rsa"}]}}),
     (200, {"json": {"keys": [{"kty": "EC", "crv": 5, "x": [], "y": {}, "kid": "rsa"}]}}),
     (200, {"json": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "rsa"}]}}),
-    (200, {"content": json.dumps(published(RSA) | {"padding": "x" * 256 * 1024}).encode()}),
+    (200, {"content": json.dumps({"padding": "x" * 256 * 1024} | published(RSA)).encode()}),
     (200, {"content": b"not gzip", "headers": {"content-encoding": "gzip"}}),
 ]
 broken_answers = pytest.mark.parametrize(("status", "content"), BROKEN, ids=lambda part: str(part)[:50])

@@ -86,6 +86,7 @@ async def test_a_store_that_is_not_there_is_told_without_its_password_and_wazzup
     ],
     ids=["closed", "unknown host", "no TLS", "no socket", "odd value", "odd option", "odd password"],
 )
+@pytest.mark.hurried
 async def test_it_is_told_why_a_store_cannot_be_used(tmp_path: Path, url: str, says: str) -> None:
     async with valkey_server(tmp_path, *KEEPS) as port:
         found = await examined(url.format(port=free_port(), served=port))

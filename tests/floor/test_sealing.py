@@ -190,7 +190,9 @@ def test_a_ring_shows_no_secret() -> None:
     assert not any(secret in shown for secret in (NEW, OLD))
 
 
-@pytest.mark.parametrize("sealed", [b"", b"garbage", RING.seal(b"link", name="another name")])
+@pytest.mark.parametrize(
+    "sealed", [b"", b"garbage", RING.seal(b"link", name="another name")], ids=["empty", "garbage", "of another name"]
+)
 def test_a_refusal_never_says_which_part_did_not_fit(sealed: bytes) -> None:
     with pytest.raises(Unsealable) as refused:
         RING.open(sealed, name="name")

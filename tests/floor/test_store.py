@@ -135,6 +135,7 @@ async def test_when_nobody_listens_this_is_known_within_a_second(clock: Clock, f
                 await store.do("GET", "deal")
 
 
+@pytest.mark.hurried
 async def test_a_store_that_never_answers_is_given_up_within_a_second(silent: Silent, clock: Clock) -> None:
     async with connected(silent.url, clock) as store:
         async with asyncio.timeout(1):
@@ -142,6 +143,7 @@ async def test_a_store_that_never_answers_is_given_up_within_a_second(silent: Si
                 await store.run(ECHO, keys=("key",), args=("value",))
 
 
+@pytest.mark.hurried
 async def test_after_a_failure_nobody_waits_in_vain_for_a_second(silent: Silent, clock: Clock) -> None:
     async with connected(silent.url, clock) as store:
         with pytest.raises(StoreUnavailable):
@@ -156,6 +158,7 @@ async def test_after_a_failure_nobody_waits_in_vain_for_a_second(silent: Silent,
         assert silent.connections() == 0
 
 
+@pytest.mark.hurried
 async def test_those_who_wait_together_in_vain_wait_only_once(silent: Silent, clock: Clock) -> None:
     async with connected(silent.url, clock) as store:
         async with asyncio.timeout(1):

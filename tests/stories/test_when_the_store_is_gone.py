@@ -49,6 +49,7 @@ async def test_nothing_can_be_forgotten_without_a_store(clock: Clock) -> None:
         assert int(answer.headers["retry-after"]) >= 1
 
 
+@pytest.mark.hurried
 async def test_a_store_that_hangs_delays_no_link_by_a_second(own_store: str) -> None:
     """Frozen, not refused: the connection is there, and nobody answers."""
     async with running(own_store) as gateway, frozen(own_store, after=gateway.link):

@@ -473,6 +473,18 @@ async def test_a_bomb_costs_neither_memory_nor_time(bomb: bytes) -> None:
         (answer("200 OK", body="a\u202eb\u2028c\u200bd".encode()), "a\ufffdb\ufffdc\ufffdd"),
         (answer("200 OK", body=b"one\r\ntwo\n\tthree\rfour"), "one\ntwo\n\tthree\ufffdfour"),
     ],
+    ids=[
+        *(
+            "gzip",
+            "deflate",
+            "identity",
+            "a gzip with rubbish behind it",
+            "no gzip",
+            "an unknown coding",
+            "a long gzip",
+        ),
+        *("unicode", "a character at the limit", "no UTF-8", "control characters", "invisible characters", "lines"),
+    ],
 )
 async def test_the_kept_part_of_an_answer_is_text_that_is_safe_to_show(raw: bytes, body: str | None) -> None:
     outcome = await outcome_of(raw)
