@@ -61,12 +61,14 @@ class Ready(BaseModel):
     checks: dict[str, Check]
 
 
+@router.head("/health/live", include_in_schema=False)  # some monitors ask so
 @router.get("/health/live", operation_id="live", summary="Is the process alive?")
 async def live() -> Live:
     """Restart the container when this does not answer."""
     return Live()
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get(
     "/health/ready",
     operation_id="ready",

@@ -241,6 +241,13 @@ async def test_a_method_that_a_path_does_not_take_is_a_405_that_names_all_it_tak
         is_problem(answer, 405, "METHOD_NOT_ALLOWED")
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+async def test_a_monitor_that_asks_by_head_is_told_the_same(gateway: Gateway, path: str) -> None:
+    by_get, by_head = await gateway.http.get(path), await gateway.http.head(path)
+
+    assert (by_head.status_code, by_head.headers["content-length"]) == (200, by_get.headers["content-length"])
+
+
 def padded(size: int) -> bytes:
     return orjson.dumps(CARD).ljust(size)
 
