@@ -14,6 +14,8 @@ _VERSION = 16
 # What a browser need not load: comments that have lines of their own, blank lines, indentation, and the ends of lines
 # where it is plain that nothing ends. No string and no expression of ours goes over several lines.
 _FOR_READERS = re.compile(rb"^\s*/\*\*.*?\*/\n|^\s*//.*?\n|^\s+|(?<=[{(,;])\n|\n(?=[})])", re.MULTILINE | re.DOTALL)
+# And the air around operators. No string of ours has them with spaces on both sides, and a test looks.
+_AIR = re.compile(rb" (=>|[!=]==|[=?:*]|[<>]=?|&&|\|\||\?\?=?) ")
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ class Files:
 def load() -> Files:
     """The files as they were when this process first asked for them."""
     return Files(
-        element=_file("wazzup-chat.js", "text/javascript", _FOR_READERS.sub(b"", _read("wazzup-chat.js"))),
+        element=_file("wazzup-chat.js", "text/javascript", _stripped(_read("wazzup-chat.js"))),
         types=_file("wazzup-chat.d.ts", "application/typescript", _read("wazzup-chat.d.ts")),
     )
+
+
+def _stripped(source: bytes) -> bytes:
+    return _AIR.sub(rb"\1", _FOR_READERS.sub(b"", source))
 
 
 def _read(name: str) -> bytes:

@@ -81,7 +81,7 @@ export interface Problem {
 /** Why a link is asked for; `retry`: somebody has asked to try again. */
 export type Reason = "open" | "retry" | "renew" | "reload" | "relay";
 
-/** `idle` until a link is asked for; `expired`: the link has ended while the window is in use, and the user may reload. */
+/** `idle` until a link is asked for, and after the end; `expired`: the link has ended while the window is in use, and the user may reload. */
 export type State = "idle" | "loading" | "ready" | "expired" | "offline" | "error";
 
 export interface LinkSource {
@@ -106,7 +106,7 @@ export interface ChatOptions extends LinkSource {
 
 /** Why there is no link, or why an event was not taken. */
 export class ChatError extends Error {
-  /** For a `getLink` whose server was told why there is no link. */
+  /** For a `getLink` whose server was told why there is no link. Without `retry`, the problem's `status` says it. */
   constructor(problem: Partial<Problem>, retry?: boolean, retryAfter?: number);
   readonly problem: Problem;
   /** Whether trying again makes sense. */
@@ -115,7 +115,10 @@ export class ChatError extends Error {
   readonly retryAfter?: number;
 }
 
-/** The link of a chat window. With `getToken`, equal requests of one user are asked once. Rejects with `ChatError`. */
+/**
+ * The link of a chat window. With `getToken`, equal requests of one user are asked once. Rejects with `ChatError`; once
+ * `signal` is aborted with its reason, as soon as what it waits for has come.
+ */
 export function createLink(options: LinkSource & { reason?: Reason; signal?: AbortSignal }): Promise<LinkAnswer>;
 
 /** Opens a chat in an iframe of the page and keeps it open: link, renewal, events. Tells of itself by events of `frame`. */
@@ -123,9 +126,9 @@ export function mountChat(frame: HTMLIFrameElement, options: ChatOptions): Mount
 
 export interface MountedChat {
   readonly state: State;
-  /** Asks for a new link and loads it; a half-written message is lost. */
+  /** Asks for a new link, also while the last one is on its way, and loads it; a half-written message is lost. */
   reload(): void;
-  /** For good; leaves no timer and no listener behind. Events that were not taken yet are still sent. */
+  /** For good, told as `idle`; leaves no timer and no listener behind. Events that were not taken yet are still sent. */
   stop(): void;
 }
 

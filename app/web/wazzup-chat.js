@@ -27,9 +27,12 @@ const LONGEST_KEPT = 864e5;
 // Milliseconds. Who looks something up in another tab comes back to a half-written message.
 const HIDDEN = 60_000;
 
+/** Whether what is refused now may be given later. */
+const mayPass = ({ status }) => !status || status > 499 || [408, 425, 429].includes(status);
+
 export class ChatError extends Error {
   /** @param {any} problem */
-  constructor(problem, retry = true, retryAfter = 0) {
+  constructor(problem, retry = mayPass(problem), retryAfter = 0) {
     super(problem.detail ?? problem.title);
     this.name = "ChatError";
     this.problem = problem;
@@ -73,9 +76,10 @@ async function post(url, body, token, headers, keepalive) {
       headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }), ...headers },
       signal: AbortSignal.timeout(60_000),
     });
-  } catch {
+  } catch (error) {
+    // The browser's own words tell of a token that cannot stand in a header, and of nothing else.
     throw navigator.onLine
-      ? failed("GATEWAY_UNREACHABLE", "No answer: is it up, this page in ALLOWED_ORIGINS, it in connect-src?")
+      ? failed("GATEWAY_UNREACHABLE", `${error}. Is it up, this page in ALLOWED_ORIGINS, it in connect-src?`)
       : failed("OFFLINE", "Offline");
   }
   const { ok, status } = response;
@@ -84,7 +88,7 @@ async function post(url, body, token, headers, keepalive) {
   if (ok) return answer;
   throw new ChatError(
     { title: response.statusText, code: `HTTP_${status}`, ...answer, status },
-    status > 499 || [408, 425, 429].includes(status),
+    undefined,
     +response.headers.get("Retry-After") || 0,
   );
 }
@@ -136,12 +140,12 @@ export async function createLink({ gateway, request = {}, getToken, getLink, rea
     }
     signal?.throwIfAborted();
     // A CRM's server may have handed on why there is none.
-    if (answer?.code) throw new ChatError(answer, answer.status > 499);
-    if (!(answer?.relay && answer.iframe && answer.user_id && /^https?:/.test(answer.link)))
+    if (answer?.code) throw new ChatError(answer);
+    if (!(answer?.relay?.url && answer.iframe?.origin && answer.user_id && /^https?:/.test(answer.link)))
       throw failed("NO_LINK", "Not what POST /links answers");
     return until ? { ...answer, expires_in: (until - performance.now()) / 1000 } : answer;
   } catch (error) {
-    throw error instanceof ChatError ? error : failed("PAGE_FAILED", String(error));
+    throw signal?.aborted || error instanceof ChatError ? error : failed("PAGE_FAILED", String(error));
   }
 }
 
@@ -379,7 +383,7 @@ export function mountChat(frame, options) {
     while (answer && !signal.aborted) {
       show(answer);
       // Until then the gateway gives the same link. Counted by a clock that nobody sets, and ended early by nothing.
-      await pause(Math.max(answer.expires_in || 0, 10) + Math.random(), signal, "");
+      await pause(Math.max(+answer.expires_in || 0, 10) + Math.random(), signal, "");
       if (options.refresh === "never" && !signal.aborted) return expire();
       do {
         while (!signal.aborted && !isFree()) {
@@ -410,17 +414,19 @@ export function mountChat(frame, options) {
   frame.addEventListener("pointerleave", look, whole);
   addEventListener("blur", look, whole);
   addEventListener("securitypolicyviolation", block, whole);
-  begin("open");
+  // Not before the page has what it may stop it by.
+  queueMicrotask(() => begin("open"));
 
   return {
     get state() {
       return state;
     },
-    reload: () => void begin(state === "ready" || state === "expired" ? "reload" : "retry"),
+    reload: () => void begin(link ? "reload" : "retry"),
     stop() {
       whole.abort();
       run.abort();
       silence?.();
+      to("idle");
     },
   };
 }
@@ -523,8 +529,10 @@ export class WazzupChat extends Home {
 
   reload() {
     this.#isOver = false;
-    if (this.#chat) this.#chat.reload();
-    else this.#change();
+    this.#isNear = true;
+    if (this.#chat) return this.#chat.reload();
+    this.#asks = undefined;
+    this.#change();
   }
 
   destroy() {
@@ -583,30 +591,27 @@ export class WazzupChat extends Home {
 
   #request(says) {
     const [scope, chat_type, chat_id, username, name, phone, telegram] = CHAT.map(says);
-    if (chat_type) return { scope, chats: [{ chat_type, chat_id, username, contact_name: name }] };
+    // Half a chat is a mistake, and told by the gateway; it is not all chats of the user.
+    if (chat_type ?? chat_id ?? username) return { scope, chats: [{ chat_type, chat_id, username, contact_name: name }] };
     return { scope, contact: (name ?? phone ?? telegram) && { name, phone, telegram } };
   }
 
   #whenNear() {
-    this.#watch = new IntersectionObserver(
-      (seen) => {
-        if (!seen.at(-1).isIntersecting) return;
-        this.#isNear = true;
-        this.#asks = undefined;
-        this.#change();
-      },
-      { rootMargin: "200px" },
-    );
+    this.#watch = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && this.reload(), {
+      rootMargin: "200px",
+    });
     this.#watch.observe(this);
   }
 
   #draw() {
     const { state } = this;
-    const lang = /^ru/i.test(this.closest("[lang]")?.lang || navigator.language) ? "ru" : "en";
+    const spoken = this.closest("[lang]")?.lang || document.documentElement.lang || navigator.language;
+    const lang = /^ru/i.test(spoken) ? "ru" : "en";
     const texts = TEXTS[lang];
     const { activeElement } = this.#root;
-    this.#frame.title = this.getAttribute("frame-title") ?? texts.title;
-    if (this.#panel.className !== state) this.#code.textContent = "";
+    this.#frame.title = this.getAttribute("frame-title") || texts.title;
+    const isNew = this.#panel.className !== state;
+    if (isNew) this.#code.textContent = "";
     this.#panel.className = state;
     this.#panel.lang = lang;
     this.#panel.role = state === "error" ? "alert" : "status";
@@ -614,7 +619,7 @@ export class WazzupChat extends Home {
     this.#text.textContent = texts[state];
     this.#label.textContent = texts.retry;
     // The focus stays where the chat is when the button goes.
-    if (activeElement && activeElement !== this.#frame) (state === "ready" ? this.#frame : this.#panel).focus();
+    if (isNew && activeElement && activeElement !== this.#frame) (state === "ready" ? this.#frame : this.#panel).focus();
   }
 }
 

@@ -162,6 +162,17 @@ async def test_a_lazy_chat_asks_once_it_is_nearly_in_sight(stage: Stage) -> None
     assert len(stage.door.links) == 1
 
 
+async def test_a_lazy_chat_that_the_page_wants_now_does_not_wait_to_be_seen(stage: Stage) -> None:
+    visit = await stage.open(
+        body='<div style="height: 9000px"></div><wazzup-chat lazy phone="+37111234567"></wazzup-chat>'
+    )
+
+    await visit.page.evaluate("document.querySelector('wazzup-chat').reload()")
+
+    await visit.hears("ready")
+    assert len(stage.door.links) == 1
+
+
 async def test_a_lazy_chat_in_sight_asks_at_once(stage: Stage) -> None:
     await stage.ready(attributes='lazy phone="+37111234567"')
 

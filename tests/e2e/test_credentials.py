@@ -1,6 +1,7 @@
 """Who asks for the link: the page with a user token, or the CRM's own server."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -67,6 +68,20 @@ async def test_a_token_that_cannot_be_had_is_told(stage: Stage) -> None:
     assert stage.door.links == []
 
 
+@pytest.mark.parametrize("token", ["two\nlines", "жж", "<!doctype html>\n<title>Sign in</title>"])
+async def test_a_token_that_can_be_no_header_is_told_in_the_browsers_words_and_asked_for_again(
+    stage: Stage, token: str
+) -> None:
+    visit = await stage.open(
+        script=f"let asked = 0; $chat.getToken = () => asked++ ? {json.dumps(user_token())} : {json.dumps(token)};"
+    )
+
+    error = await visit.hears("error")
+    assert re.search("Invalid value|ISO-8859-1", error["problem"]["title"])
+    await visit.hears("ready")
+    assert [asked.token for asked in stage.door.links] == [user_token()]
+
+
 async def test_a_token_of_another_user_is_refused_and_the_reason_is_told(stage: Stage) -> None:
     stage.expects(REFUSED)
 
@@ -118,6 +133,24 @@ async def test_a_link_that_is_not_wanted_any_more_is_aborted(stage: Stage) -> No
     assert "error" not in await visit.told()
 
 
+@pytest.mark.parametrize("said", ["undefined", "'soon'", "'2026-11-22T20:00:00Z'", "NaN", "-1", "{}"])
+async def test_a_link_without_an_end_that_can_be_read_is_not_asked_for_again_and_again(stage: Stage, said: str) -> None:
+    answer = json.dumps((await stage.gateway.link()).json())
+    visit = await stage.blank()
+    await visit.page.clock.install()
+    await visit.page.goto(
+        stage.page(
+            script=f"""$chat.getToken = null; window.times = 0;
+              $chat.getLink = () => ++times && {{ ...{answer}, expires_in: {said} }};"""
+        )
+    )
+    await visit.hears("ready")
+
+    await visit.page.clock.run_for(9_000)
+
+    assert await visit.page.evaluate("times") == 1
+
+
 @pytest.mark.parametrize("answer", ["null", "{}", "{ link: 'javascript:alert(1)', iframe: { allow: '', origin: '' } }"])
 async def test_what_is_no_link_is_told_and_not_opened(stage: Stage, answer: str) -> None:
     visit = await stage.open(script=f"$chat.getToken = null; $chat.getLink = () => ({answer});")
@@ -127,10 +160,12 @@ async def test_what_is_no_link_is_told_and_not_opened(stage: Stage, answer: str)
     assert stage.windows.opened == []
 
 
-@pytest.mark.parametrize("missing", ["link", "relay", "iframe", "user_id"])
+@pytest.mark.parametrize("missing", ["link", "relay", "relay.url", "iframe", "iframe.origin", "user_id"])
 async def test_an_answer_that_was_handed_on_in_part_is_told_and_not_opened(stage: Stage, missing: str) -> None:
-    """Without a user, what is kept would be anybody's."""
-    answer = {name: value for name, value in (await stage.gateway.link()).json().items() if name != missing}
+    """Without a user, what is kept would be anybody's; without an origin, nobody would be heard."""
+    answer = (await stage.gateway.link()).json()
+    name, _, part = missing.rpartition(".")
+    del (answer[name] if name else answer)[part]
 
     visit = await stage.open(script=f"$chat.getToken = null; $chat.getLink = () => ({json.dumps(answer)});")
 
@@ -144,6 +179,8 @@ async def test_an_answer_that_was_handed_on_in_part_is_told_and_not_opened(stage
     [
         ({"title": "Invalid", "status": 422, "code": "CONTRACT_BROKEN", "detail": "phone: needs its country"}, False),
         ({"title": "Busy", "status": 503, "code": "WAZZUP_UNAVAILABLE"}, True),
+        ({"title": "Too often", "status": 429, "code": "RATE_LIMITED"}, True),
+        ({"title": "Nobody knows", "code": "CRM_CONFUSED"}, True),
     ],
 )
 async def test_a_problem_that_the_crms_server_hands_on_is_told_as_it_stands(

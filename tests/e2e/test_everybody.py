@@ -124,6 +124,18 @@ async def test_the_focus_stays_on_the_button_while_it_is_tried_again(stage: Stag
     await visit.hears("ready")
 
 
+async def test_the_focus_stays_on_the_button_while_a_framework_gives_the_same_again(stage: Stage) -> None:
+    stage.expects("status of 422")
+    stage.door.answers("/links", 422)
+    visit = await stage.open()
+    await visit.hears("error")
+    await visit.retry.focus()
+
+    await visit.chat.evaluate("(chat) => { chat.getToken = chat.getToken; return new Promise(requestAnimationFrame); }")
+
+    assert await visit.retry.evaluate("(button) => button.getRootNode().activeElement === button")
+
+
 async def test_what_a_screen_reader_has_said_is_not_written_again(stage: Stage) -> None:
     stage.expects(FAILED)
     stage.door.answers("/links", 503, 503)
@@ -223,6 +235,21 @@ async def test_the_language_is_that_of_the_page_around_it(stage: Stage) -> None:
 
     await visit.is_in("loading")
     assert "Открываем чат" in await visit.chat.evaluate(SHOWN)
+
+
+async def test_the_language_of_the_page_is_heard_inside_another_component(stage: Stage) -> None:
+    stage.door.hold("/links")
+    visit = await stage.open(body="", script="document.documentElement.lang = 'ru';")
+
+    await visit.page.evaluate(
+        """() => {
+          const chat = document.createElement("wazzup-chat");
+          chat.getToken = () => "token";
+          document.querySelector("main").attachShadow({ mode: "open" }).append(chat);
+        }"""
+    )
+
+    await visit.page.get_by_text("Открываем чат").wait_for()
 
 
 @pytest.mark.parametrize(("around", "spoken"), [("de", "en"), ("ru-RU", "ru"), ("en-GB", "en")])

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.crm import Crm
 from tests.driver import user_token
 from tests.e2e.stage import CREATE, OPEN, Stage, Visit
@@ -127,19 +129,36 @@ async def test_a_mounted_chat_that_is_stopped_is_not_begun_anew(stage: Stage) ->
     await visit.says(CREATE)
 
     await visit.comes_true("messages === 1")
-    assert await visit.states() == ["loading", "ready"]
+    assert await visit.states() == ["loading", "ready", "idle"]
     assert len(stage.door.links) == 1
 
 
-async def test_a_mounted_chat_can_be_loaded_anew(stage: Stage) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_mounted_chat_can_be_loaded_anew(stage: Stage, times: int) -> None:
+    """Who is impatient gets no older link for it."""
     visit = await own_page(stage)
     await visit.page.evaluate(MOUNT, user_token())
     await visit.hears("ready")
 
-    await visit.page.evaluate("chat.reload()")
+    await visit.page.evaluate("(times) => { while (times--) chat.reload(); }", times)
 
     await visit.hears("ready", 2)
-    assert [asked.body.get("max_age") for asked in stage.door.links] == [None, 0]
+    asked = [one.body.get("max_age") for one in stage.door.links]
+    assert (asked[0], set(asked[1:])) == (None, {0})
+
+
+async def test_who_gives_up_a_link_is_told_so_and_not_that_it_failed(stage: Stage) -> None:
+    visit = await own_page(stage)
+
+    rejected = await visit.page.evaluate(
+        """() => {
+          const giving = new AbortController();
+          const getLink = () => giving.abort();
+          return wazzup.createLink({ getLink, signal: giving.signal }).catch(({ name }) => name);
+        }"""
+    )
+
+    assert rejected == "AbortError"
 
 
 async def test_relay_events_carries_what_a_window_says_that_the_page_has_opened(stage: Stage, crm: Crm) -> None:

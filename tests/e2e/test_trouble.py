@@ -159,6 +159,43 @@ async def test_a_reload_that_failed_once_opens_the_chat_also_if_its_link_is_the_
     assert await visit.frame.is_visible()
 
 
+async def test_a_chat_can_be_ended_before_it_has_begun(stage: Stage) -> None:
+    """What a page hears first is as true as what it sees then, and early enough to end it."""
+    visit = await stage.open(
+        script="""$chat.addEventListener("wazzup:state", ({ detail }) => {
+            window.seen ??= [detail.state, $chat.state];
+            $chat.destroy();
+          });"""
+    )
+    await visit.comes_true("document.querySelector('wazzup-chat').state === 'idle' && window.seen")
+
+    assert await visit.page.evaluate("seen") == ["loading", "loading"]
+    assert set(await visit.states()) == {"loading", "idle"}
+    assert (stage.door.links, stage.windows.opened) == ([], [])
+
+
+async def test_a_page_that_mirrors_what_it_hears_knows_of_each_end(stage: Stage) -> None:
+    visit = await stage.ready()
+
+    await visit.page.evaluate("document.querySelector('wazzup-chat').setAttribute('phone', '+371 22 345 678')")
+    await visit.hears("ready", 2)
+    await visit.page.evaluate("document.querySelector('wazzup-chat').destroy()")
+
+    heard = [one["detail"] for one in await visit.heard("state")]
+    assert [one["state"] for one in heard] == ["loading", "ready", "idle", "loading", "ready", "idle"]
+    assert [one["previous"] for one in heard] == ["idle", *(one["state"] for one in heard[:-1])]
+
+
+@pytest.mark.parametrize("half", ['chat-id="37111234567"', 'username="anna"', 'chat-id="1" phone="+37111234567"'])
+async def test_half_a_chat_is_refused_and_never_shown_as_all_chats(stage: Stage, half: str) -> None:
+    stage.expects("status of 422")
+
+    visit = await stage.open(attributes=half)
+
+    assert (await visit.hears("error"))["problem"]["status"] == 422
+    assert stage.windows.opened == []
+
+
 async def test_destroy_ends_it_and_reload_begins_anew(stage: Stage) -> None:
     visit = await stage.ready()
 

@@ -11,6 +11,7 @@ import pytest
 from app.web.files import load
 from tests.driver import CRM, Gateway
 
+SOURCE = Path(__file__).parent.parent.parent / "app" / "web" / "wazzup-chat.js"
 README = Path(__file__).parent.parent.parent / "README.md"
 ELEMENT = "/wazzup-chat.js"
 TYPES = "/wazzup-chat.d.ts"
@@ -51,8 +52,20 @@ async def test_comments_and_indentation_stay_at_home_and_nothing_else_does(gatew
 
     assert not re.search(r"(?m)^\s*(//|/\*|\*)", source)
     assert "  #frame" not in source
-    assert source.startswith("const HOME = ")
+    assert source.startswith("const HOME=")
     assert source.rstrip().endswith(");")
+
+
+def test_what_the_element_says_is_served_as_it_was_written() -> None:
+    """Only the air between words of the language goes; inside quotes there is none to spare."""
+    code = re.sub(r"(?m)^\s*(//.*|/\*\*(.|\n)*?\*/)$", "", SOURCE.read_text())
+    quoted = re.findall(r'"[^"\n]*"|`[^`]*`', code)
+    said = [part for one in quoted for part in re.split(r"\$\{[^}]*\}|\n", one)]
+
+    served = load().element.content.decode()
+
+    assert len(said) > 100
+    assert [part for part in said if part not in served] == []
 
 
 @pytest.mark.parametrize("path", [*ELEMENTS, TYPES])
