@@ -242,11 +242,12 @@ async def test_the_language_of_the_page_is_heard_inside_another_component(stage:
     visit = await stage.open(body="", script="document.documentElement.lang = 'ru';")
 
     await visit.page.evaluate(
-        """() => {
+        """(token) => {
           const chat = document.createElement("wazzup-chat");
-          chat.getToken = () => "token";
+          chat.getToken = () => token;
           document.querySelector("main").attachShadow({ mode: "open" }).append(chat);
-        }"""
+        }""",
+        user_token(),
     )
 
     await visit.page.get_by_text("Открываем чат").wait_for()
