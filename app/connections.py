@@ -26,5 +26,7 @@ def pooled(*, proxy: httpx.Proxy | None = None, **connector: Any) -> AiohttpTran
 
 @cache
 def verified() -> ssl.SSLContext:
-    """One for the process: to read the certificates takes longer than to answer a hundred requests."""
-    return ssl.create_default_context()
+    """One for the process, since it reads all certificates. It verifies peers, and offers HTTP/1.1 (ALPN)."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

@@ -63,8 +63,8 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
 -- No call ends later than this: the clock was put back, and these would stand until it is there again.
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. now + longest, '+inf')
 local pause = math.max(redis.call('PTTL', KEYS[6]), 0)
-local free = most - redis.call('ZCARD', KEYS[1])
-if pause > 0 then free = 0 end
+local room = most - redis.call('ZCARD', KEYS[1])
+local free = pause > 0 and 0 or room
 if free > 0 and redis.call('EXISTS', KEYS[2]) == 0 then return granted() end
 
 lapse(KEYS[2], KEYS[3])
@@ -80,6 +80,8 @@ end
 local rounds = math.floor(ahead / most)
 local oldest = redis.call('ZRANGE', KEYS[1], ahead % most, ahead % most, 'WITHSCORES')
 local ended = oldest[2] and math.min(tonumber(oldest[2]), now) or now - window
+-- Where only the pause is in the way, its end is waited for, and no call's.
+if ahead + free < room then ended = now - window end
 local wait = math.max(ended + window - now + rounds * window, pause, 1)
 
 memory = math.max(memory, wait + 2 * window)
@@ -93,9 +95,10 @@ end
 return wait
 """)
 
+# The millisecond after: what is rounded down would leave the window up to one too early.
 _ENDED = Script("""
 local time = redis.call('TIME')
-redis.call('ZADD', KEYS[1], 'XX', time[1] * 1000 + math.floor(time[2] / 1000), ARGV[1])
+redis.call('ZADD', KEYS[1], 'XX', time[1] * 1000 + math.floor(time[2] / 1000) + 1, ARGV[1])
 """)
 
 _LEAVE = Script("""

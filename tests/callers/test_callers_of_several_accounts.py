@@ -14,7 +14,7 @@ from app.errors import CallerUnknown, GatewayError, KeysUnavailable, TokenExpire
 from app.sealing import KeyRing
 from app.telemetry import Telemetry
 from app.user_tokens import FixedKey, Jwks, JwtUserTokens
-from tests.callers.test_user_tokens import published, signed
+from tests.callers.signing import published, signed
 from tests.driver import NOON, SECRET_KEY, Clock, user_token
 
 SOUTHERN = "the-secret-of-south-the-secret-of-south"

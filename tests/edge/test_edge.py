@@ -4,7 +4,6 @@ import asyncio
 import io
 import logging
 import re
-import selectors
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ from app.edge import BODY_CAP, Intake, RequestLog
 from app.main import Gateway as Application
 from app.telemetry import Telemetry, configure
 from tests.driver import CARD, CRM, SERVER_KEY, Clock, Gateway
+from tests.hurry import HurriedLoop
 
 PROBLEM = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "method", "errors", "request_id"}
@@ -632,35 +632,10 @@ async def test_a_body_in_pieces_arrives_whole(output: Output) -> None:
     assert sent[1]["body"] == b"12"
 
 
-class _Impatient(selectors.DefaultSelector):
-    """Where everybody would wait for the clock, the clock jumps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jumped = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready and timeout:
-            self.jumped += timeout
-        return ready
-
-
-class Hurried(asyncio.SelectorEventLoop):
-    """An event loop on which ten seconds take no time."""
-
-    def __init__(self) -> None:
-        self._impatient = _Impatient()
-        super().__init__(self._impatient)
-
-    def time(self) -> float:
-        return super().time() + self._impatient.jumped
-
-
 def test_a_body_that_does_not_come_is_a_408(output: Output) -> None:
     sent: list[Message] = []
 
-    with asyncio.Runner(loop_factory=Hurried) as runner:
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
         runner.run(call(edged([Route("/", answers, methods=["POST"])]), [HALF], sent))
 
     problem = orjson.loads(sent[1]["body"])
@@ -672,7 +647,7 @@ def test_a_body_that_does_not_come_is_a_408(output: Output) -> None:
 def test_a_body_that_drips_has_the_same_time_as_one_that_does_not_come() -> None:
     sent: list[Message] = []
 
-    with asyncio.Runner(loop_factory=Hurried) as runner:
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
         runner.run(dripping(edged([Route("/", answers, methods=["POST"])]), sent))
 
     assert sent[0]["status"] == 408
