@@ -90,6 +90,7 @@ class Dispatcher:
     _tasks: dict[asyncio.Task[None], Claimed] = field(default_factory=dict, repr=False)
     _held: Counter[str] = field(default_factory=Counter, repr=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _claiming: asyncio.Task[Claims] | None = field(default=None, repr=False)
     _more: bool = False
     _ended: int = 0
 
@@ -116,12 +117,13 @@ class Dispatcher:
     async def _begun(self) -> float:
         """Begins what is due, and says in how many seconds there is more."""
         most, self._ended = MOST - len(self._tasks), 0
+        claim = self.desk.outbox.claim(lease=self.desk.patience + GRACE, most=most, cap=CAP, held=+self._held)
+        self._claiming = asyncio.create_task(claim)
         try:
-            claims = await self.desk.outbox.claim(
-                lease=self.desk.patience + GRACE, most=most, cap=CAP, held=+self._held
-            )
+            claims = await asyncio.shield(self._claiming)
         except StoreUnavailable:
             return STORE_PAUSE
+        self._claiming = None
         opened = {name: self.desk.open_record(name, record) for name, record in claims.records.items()}
         for claimed in claims.deliveries:
             self._begin(claimed, opened[claimed.webhook_id])
@@ -190,15 +192,26 @@ class Dispatcher:
                 return
 
     async def _finish(self) -> None:
+        await self._hand_back(await self._claimed_too_late())
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self.last_patience)
         unfinished = dict(self._tasks)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
-        if unfinished:
+        await self._hand_back(list(unfinished.values()))
+
+    async def _claimed_too_late(self) -> Sequence[Claimed]:
+        """What a claim brings that was under way when we were asked to end: Redis may have carried it out."""
+        if self._claiming:
+            with suppress(Exception):  # then it brought nothing, and who asked for it has told why
+                return (await self._claiming).deliveries
+        return ()
+
+    async def _hand_back(self, claimed: Sequence[Claimed]) -> None:
+        if claimed:
             with suppress(StoreUnavailable):
-                await self.desk.outbox.hand_back(list(unfinished.values()))
+                await self.desk.outbox.hand_back(claimed)
 
 
 def _settled(outcome: Outcome, verdict: Verdict, began: datetime, took: timedelta) -> Settled:

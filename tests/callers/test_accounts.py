@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -293,6 +293,10 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make: Any, reason: s
     assert str(refused.value).startswith(f"ACCOUNTS_FILE: {file} ")
 
 
+quick = settings(deadline=None, database=None)
+
+
+@quick
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
 def test_no_file_is_more_than_refused(tmp_path_factory: pytest.TempPathFactory, text: str | bytes) -> None:
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
@@ -308,6 +312,7 @@ values = st.recursive(
 )
 
 
+@quick
 @given(st.sampled_from(sorted(Account.model_fields)), values)
 def test_no_value_of_any_variable_is_more_than_refused(
     tmp_path_factory: pytest.TempPathFactory, variable: str, value: object

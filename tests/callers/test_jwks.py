@@ -347,4 +347,4 @@ def test_a_jwks_that_comes_too_slowly_is_given_up(clock: Clock, body: Callable[[
         network.get(JWKS_URL).mock(side_effect=lambda _: httpx.Response(200, content=body()))
         took = runner.run(story())
 
-    assert 4 < took < 6
+    assert 4 < took < 8  # five, and what the machine takes beside

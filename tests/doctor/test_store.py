@@ -78,7 +78,7 @@ async def test_a_store_that_is_not_there_is_told_without_its_password_and_wazzup
     [
         ("redis://127.0.0.1:{port}", "nobody listens there"),
         ("redis://nowhere.invalid:6379", "nobody knows a host of this name"),
-        ("rediss://127.0.0.1:{served}", "no answer comes in time"),
+        pytest.param("rediss://127.0.0.1:{served}", "no answer comes in time", marks=pytest.mark.hurried),
         ("unix:///nobody/listens/here.sock", "nobody listens there"),
         ("redis://127.0.0.1:{served}?socket_timeout=hunter2", "the rest of its URL cannot be read"),
         ("redis://127.0.0.1:{served}?hunter2=1", "cannot be used"),
@@ -86,7 +86,6 @@ async def test_a_store_that_is_not_there_is_told_without_its_password_and_wazzup
     ],
     ids=["closed", "unknown host", "no TLS", "no socket", "odd value", "odd option", "odd password"],
 )
-@pytest.mark.hurried
 async def test_it_is_told_why_a_store_cannot_be_used(tmp_path: Path, url: str, says: str) -> None:
     async with valkey_server(tmp_path, *KEEPS) as port:
         found = await examined(url.format(port=free_port(), served=port))

@@ -307,7 +307,7 @@ async def test_a_stumble_that_the_gateway_would_survive_is_no_finding(redis_url:
 
 async def test_a_budget_that_is_spent_names_its_variable(redis_url: str) -> None:
     wazzup = simulated()
-    settings: dict[str, Any] = {"wazzup_rate_limit": "1/60", "wazzup_timeout_seconds": "0.4"}
+    settings: dict[str, Any] = {"wazzup_rate_limit": "1/60", "wazzup_timeout_seconds": "5"}
     await examined(redis_url, Wish(), wazzup=wazzup, **settings)
 
     found = await examined(redis_url, Wish(), wazzup=wazzup, **settings)
@@ -319,7 +319,7 @@ async def test_a_budget_that_is_spent_names_its_variable(redis_url: str) -> None
 async def test_a_rate_that_wazzup_does_not_take_is_found_at_the_link(redis_url: str) -> None:
     wazzup = simulated(v2_rate_limit=RateLimit(calls=1, seconds=60))
 
-    found = await examined(redis_url, wazzup=wazzup, wazzup_timeout_seconds="0.4")
+    found = await examined(redis_url, wazzup=wazzup, wazzup_timeout_seconds="5")
 
     assert [one.mends for one in found.not_well] == [("WAZZUP_RATE_LIMIT",)]
     assert found.of("credentials").status is Status.OK

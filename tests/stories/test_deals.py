@@ -266,7 +266,7 @@ async def test_a_failure_that_passes_is_not_noticed(gateway: Gateway) -> None:
 
 async def test_the_accounts_calls_to_wazzup_are_not_overspent(redis_url: str, clock: Clock) -> None:
     """What is left over is refused with when to come again; what came through is stored."""
-    async with running(redis_url, clock, wazzup_rate_limit="1/60", wazzup_timeout_seconds="0.5") as gateway:
+    async with running(redis_url, clock, wazzup_rate_limit="1/60") as gateway:
         answer = await gateway.tell({"contacts": contacts(101)})
 
         assert (answer.status_code, answer.json()["code"]) == (503, "WAZZUP_BUDGET_SPENT")

@@ -29,7 +29,7 @@ NAMES = ["500", "503", "429", "no JSON", "a foreign link", "dropped", "late"]
 @pytest.fixture
 async def hasty(redis_url: str, clock: Clock) -> AsyncIterator[Gateway]:
     """A gateway that waits for Wazzup only as long as a second attempt takes."""
-    async with running(redis_url, clock, wazzup_timeout_seconds="0.5") as opened:
+    async with running(redis_url, clock, wazzup_timeout_seconds="2") as opened:
         yield opened
 
 

@@ -16,6 +16,7 @@ from app.errors import BudgetSpent
 from app.limits import Rate
 from app.sealing import KeyRing
 from app.store import Store, connected
+from app.wazzup import budget as budgets
 from app.wazzup.budget import Budget
 from tests.driver import SECRET_KEY, Clock
 from tests.waiting import eventually, wait_until
@@ -44,6 +45,12 @@ async def replica(redis_url: str) -> AsyncIterator[Replica]:
             return Budget(stores[number], ring, SystemClock(), account, rate, timedelta(seconds=longest), **other)
 
         yield make
+
+
+@pytest.fixture
+def _long_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stalls for a second takes nobody's place in line."""
+    monkeypatch.setattr(budgets, "PLACE_MS", 10_000)
 
 
 async def call(budget: Budget, party: str = "u", *, within: float = 0.0, takes: float = 0.0) -> None:
@@ -88,7 +95,7 @@ async def test_wazzup_never_sees_more_calls_than_the_rate_in_any_window(replica:
     seen: list[float] = []
 
     async def ask(number: int) -> None:
-        async with replica(4, number=number % 2).turn(f"user-{number}", within=3):
+        async with replica(4, number=number % 2).turn(f"user-{number}", within=30):
             await asyncio.sleep(takes if number % 3 else 0.0)
             seen.append(time.perf_counter())  # the loop's own clock knows no more than milliseconds
 
@@ -132,6 +139,7 @@ async def test_who_comes_a_moment_before_a_pause_ends_waits_for_that_and_for_no_
     assert refused.value.retry_after <= timedelta(milliseconds=60)
 
 
+@pytest.mark.usefixtures("_long_places")
 async def test_a_user_with_many_questions_does_not_push_the_others_away(replica: Replica) -> None:
     budget = replica(2)
     order: list[str] = []
@@ -149,6 +157,7 @@ async def test_a_user_with_many_questions_does_not_push_the_others_away(replica:
     assert {user for user in order[:6] if user != "greedy"} == {"modest-0", "modest-1", "modest-2"}
 
 
+@pytest.mark.usefixtures("_long_places")
 async def test_who_was_sent_away_first_is_first_when_all_come_back(replica: Replica) -> None:
     budget = replica(1)
     await call(budget, "somebody")
@@ -274,6 +283,7 @@ async def test_a_call_without_the_store_counts_when_it_comes_back(clock: Clock, 
         await call(budget)
 
 
+@pytest.mark.usefixtures("_long_places")
 async def test_who_was_told_to_stay_away_for_long_is_remembered_that_long(replica: Replica) -> None:
     memory = timedelta(milliseconds=20)
     budget = replica(1, memory=memory)

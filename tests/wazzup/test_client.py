@@ -342,15 +342,15 @@ async def test_a_vendor_that_is_busy_for_a_moment_is_asked_again_after_it(vendor
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_attempt_that_would_come_too_late_is_not_made(vendor: Vendor, status: int) -> None:
-    vendor.answers(httpx.Response(status, headers={"Retry-After": "3"}))
+    vendor.answers(httpx.Response(status, headers={"Retry-After": "30"}))
     started = asyncio.get_running_loop().time()
 
     with pytest.raises(WazzupUnavailable) as caught:
-        await vendor.asked(patience=2)
+        await vendor.asked(patience=20)
 
     assert not isinstance(caught.value, WazzupTimeout)
     assert vendor.attempts == 1
-    assert asyncio.get_running_loop().time() - started < 1
+    assert asyncio.get_running_loop().time() - started < 10
 
 
 async def test_a_vendor_that_never_answers_is_given_up_in_time(vendor: Vendor) -> None:
@@ -377,10 +377,10 @@ async def test_the_time_is_for_both_attempts_together(vendor: Vendor) -> None:
     started = asyncio.get_running_loop().time()
 
     with pytest.raises(WazzupTimeout):
-        await vendor.asked(patience=0.5)
+        await vendor.asked(patience=2)
 
     assert vendor.attempts == 2
-    assert asyncio.get_running_loop().time() - started < 0.9
+    assert asyncio.get_running_loop().time() - started < 3.5
 
 
 async def test_a_caller_that_goes_away_is_no_timeout(vendor: Vendor) -> None:

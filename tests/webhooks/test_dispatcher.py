@@ -37,6 +37,10 @@ class FakeOutbox:
     settled: list[tuple[str, Settled]] = field(default_factory=list)
     back: list[Claimed] = field(default_factory=list)
     away: int = 0
+    claims_at_once: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.claims_at_once.set()
 
     def _answers(self) -> None:
         if self.away:
@@ -48,6 +52,7 @@ class FakeOutbox:
         self._answers()
         room = max(0, min(most, cap - held.get("wh_a", 0)))
         claimed, self.due = self.due[:room], self.due[room:]
+        await self.claims_at_once.wait()
         return Claims(claimed, {"wh_a": b"record"} if claimed else {}, None, bool(self.due))
 
     async def settle(self, claimed: Claimed, settled: Settled, *, accepted_at: datetime) -> bool:
@@ -110,6 +115,27 @@ async def test_who_is_asked_to_end_hands_back_what_takes_too_long() -> None:
 
     assert outbox.back == given
     assert (outbox.settled, sender.under_way) == ([], 0)
+
+
+async def test_who_is_asked_to_end_while_it_claims_hands_back_what_it_is_given() -> None:
+    outbox, sender = FakeOutbox(given := due(3)), FakeSender()
+    outbox.claims_at_once.clear()
+
+    async with at_work(outbox, sender):
+        await wait_until(lambda: not outbox.due)
+        asyncio.get_running_loop().call_later(0.001, outbox.claims_at_once.set)
+
+    assert outbox.back == given
+    assert (outbox.settled, sender.most) == ([], 0)
+
+
+async def test_who_is_asked_to_end_while_the_store_is_away_ends() -> None:
+    outbox, sender = FakeOutbox(due(3), away=1), FakeSender()
+
+    async with at_work(outbox, sender):
+        await wait_until(lambda: not outbox.away)
+
+    assert (outbox.back, sender.most) == ([], 0)
 
 
 async def test_who_is_asked_to_end_ends_what_can_be_ended() -> None:
