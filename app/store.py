@@ -38,6 +38,9 @@ from app.telemetry import Journal
 
 # Seconds. After a failure nobody else waits for the store in vain: it is asked again after this long.
 HOLD_OFF = 1.0
+# Seconds, the last of the store's patience. They count from when this process looks again: where the machine stalled
+# and not the store, its answer lies there, unread.
+LAST_LOOK = 0.1
 
 Command = tuple[str | bytes | int, ...]
 
@@ -116,7 +119,7 @@ class Store:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with _patience():
                     answers = await self._exchange([command for command, _ in batch])
             except Exception as error:  # whatever it is: who waits must be told
                 self._down_until = self._clock.monotonic() + HOLD_OFF
@@ -216,6 +219,17 @@ def _unavailable() -> StoreUnavailable:
     return StoreUnavailable(
         "The store does not answer. Try again in a moment.", retry_after=timedelta(seconds=HOLD_OFF)
     )
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        last_look = loop.call_later(PATIENCE - LAST_LOOK, lambda: limit.reschedule(loop.time() + LAST_LOOK))
+        try:
+            yield
+        finally:
+            last_look.cancel()
 
 
 @asynccontextmanager

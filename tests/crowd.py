@@ -29,9 +29,10 @@ class Turnstile:
 
 @dataclass
 class Crowd:
-    """What became of the users."""
+    """What became of the users. `late` are those whose turn came when no time was left, as on a machine that stalls."""
 
     refusals: list[httpx.Response] = field(default_factory=list)
+    late: list[httpx.Response] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
 
     async def come(self, replicas: Sequence[Gateway], *, users: int, over: float) -> None:
@@ -45,6 +46,6 @@ class Crowd:
         time = asyncio.get_running_loop().time
         came_at = time()
         while (answer := await replica.link({**CARD, "user_id": f"crm-user-{number}"})).status_code != httpx.codes.OK:
-            self.refusals.append(answer)
-            await asyncio.sleep(float(answer.headers["retry-after"]))
+            (self.late if answer.status_code == httpx.codes.GATEWAY_TIMEOUT else self.refusals).append(answer)
+            await asyncio.sleep(float(answer.headers.get("retry-after", 1)))
         self.waits.append(time() - came_at)

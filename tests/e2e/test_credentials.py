@@ -146,7 +146,7 @@ async def test_a_link_without_an_end_that_can_be_read_is_not_asked_for_again_and
     )
     await visit.hears("ready")
 
-    await visit.page.clock.run_for(9_000)
+    await visit.page.clock.run_for(7_000)
 
     assert await visit.page.evaluate("times") == 1
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
 
 from app.errors import StoreUnavailable
+from app.redis_clients import PATIENCE
 from app.store import Script, Store, connected
 from tests.crm import open_crm
 from tests.driver import Clock, running
@@ -142,6 +144,18 @@ async def test_a_store_that_never_answers_is_given_up_within_a_second(silent: Si
         async with asyncio.timeout(A_SECOND):
             with pytest.raises(StoreUnavailable):
                 await store.run(ECHO, keys=("key",), args=("value",))
+
+
+@pytest.mark.hurried
+async def test_a_process_that_stalls_does_not_blame_the_store(store: Store, redis: Redis) -> None:
+    await store.do("SET", "deal", "D-1")
+    await redis.client_pause(200)
+    asking = asyncio.create_task(store.do("GET", "deal"))
+    await asyncio.sleep(0.01)  # Now it is on its way, and the answer will be there when we look again.
+
+    time.sleep(2 * PATIENCE)  # noqa: ASYNC251 - that is the stall
+
+    assert await asking == b"D-1"
 
 
 @pytest.mark.hurried

@@ -25,7 +25,7 @@ async def test_a_crowd_on_two_replicas_never_passes_the_rate_and_nobody_starves(
 
     assert turnstile.most_within(1) <= 10
     assert len(crowd.waits) == 80
-    assert crowd.refusals
+    assert len(crowd.late) < len(crowd.refusals)
     assert {(refusal.status_code, refusal.json()["code"]) for refusal in crowd.refusals} == {
         (503, "WAZZUP_BUDGET_SPENT")
     }
@@ -45,7 +45,7 @@ async def test_a_call_that_does_not_fit_is_refused_at_once_and_told_when_to_come
     async with running(redis_url, wazzup_rate_limit="1/60") as gateway:
         await gateway.link()
 
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(5):
             answer = await gateway.link({**CARD, "user_id": "another"})
 
         assert (answer.status_code, answer.json()["code"]) == (503, "WAZZUP_BUDGET_SPENT")
