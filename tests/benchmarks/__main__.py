@@ -27,6 +27,7 @@ from tests.benchmarks.load import Run, closed_loop, middle, request
 from tests.crowd import Crowd, Turnstile
 from tests.driver import running as driven
 from tests.driver import simulated
+from tests.ports import free_port
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
@@ -216,13 +217,6 @@ def wait(attempt: Callable[[], object]) -> None:
             if time.monotonic() > ends_at:
                 raise
             time.sleep(0.005)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def resident(process: int) -> float:

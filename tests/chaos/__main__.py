@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 import random
-import socket
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from redis.asyncio import Redis
 
 from tests.chaos.processes import Victim, gateway, store, worker
 from tests.chaos.receivers import Receiver, open_receivers
+from tests.ports import free_port
 
 EVENTS = int(os.environ.get("CHAOS_EVENTS", "100000"))
 KILLS = int(os.environ.get("CHAOS_KILLS", "100"))
@@ -67,7 +67,7 @@ async def main() -> None:
     """Runs it all, and fails if anything was lost."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        home, ports = Path(folder), [_free_port() for _ in range(3)]
+        home, ports = Path(folder), [free_port() for _ in range(3)]
         settings = _settings(home, ports[0])
         victims = [
             store(home, ports[0]),
@@ -192,12 +192,6 @@ def _settings(home: Path, store_port: int) -> dict[str, str]:
         "WEBHOOK_RETRY_SECONDS": ",".join(["0", *["1"] * 40]),
         "LOG_LEVEL": "warning",
     }
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

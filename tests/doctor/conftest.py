@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.floor.test_store import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

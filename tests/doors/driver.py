@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import IO
 import httpx
 
 from tests.driver import ACCESS_TOKEN, CARD, SERVER_KEY
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 # Seconds until a command that starts, ends or refuses must have done so, on a machine that is busy with other tests.
@@ -93,13 +93,6 @@ async def ended(cwd: Path, *words: str, **environment: str) -> tuple[int, str, s
     """Status, output and complaints of a command that ends by itself."""
     async with command(cwd, *words, **environment) as process:
         return await process.status(), process.told, process.complained
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def settings(wazzup: str, **others: str) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
-from tests.doors.driver import Gateway, SlowWazzup, ended, free_port, serving
+from tests.doors.driver import Gateway, SlowWazzup, ended, serving
 from tests.driver import CARD, JWT_SECRET
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 STRONG = "server-key-of-{}-long-enough"

@@ -15,8 +15,9 @@ from app.auth import Authenticator, Keys, Role
 from app.clock import SystemClock
 from app.sealing import KeyRing
 from app.user_tokens import FixedKey, JwtUserTokens
-from tests.doors.driver import LINK, PATIENCE, SlowWazzup, ended, free_port, serving, settings, stores_in
+from tests.doors.driver import LINK, PATIENCE, SlowWazzup, ended, serving, settings, stores_in
 from tests.driver import JWT_SECRET, SECRET_KEY, SERVER_KEY
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 

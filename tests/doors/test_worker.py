@@ -13,8 +13,9 @@ from redis.exceptions import RedisError
 
 from app.embedded import server_binary
 from tests.crm import Crm
-from tests.doors.driver import SlowWazzup, command, ended, free_port, serving, settings
+from tests.doors.driver import SlowWazzup, command, ended, serving, settings
 from tests.driver import ADMIN_KEY, SECRET_KEY
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 EVENT = {"type": "WZ_CREATE_ENTITY", "data": {"userId": "crm-user-1"}}

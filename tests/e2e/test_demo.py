@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Frame, Page
 
-from tests.doors.driver import command, free_port
+from tests.doors.driver import command
 from tests.e2e.stage import complaints, listen_to
+from tests.ports import free_port
 from tests.waiting import eventually, wait_until
 
 # Seconds from the click to the open deal.

@@ -22,6 +22,7 @@ from app.redis_clients import PATIENCE
 from app.store import Script, Store, connected
 from tests.crm import open_crm
 from tests.driver import Clock, running
+from tests.ports import free_port
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
 A_SECOND = 3.0  # for the store, and two more for a machine that stalls
@@ -32,12 +33,6 @@ FORMS = [
     "redis+cluster://127.0.0.1:{port}",
     "unix:///nobody/listens/here.sock",
 ]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def wait_until(done: Callable[[], Awaitable[bool]]) -> None:

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from app.webhooks.signing import new_secret, signed_headers
-from tests.doors.driver import free_port
 from tests.driver import Gateway, running
+from tests.ports import free_port
 from tests.receivers.driver import Receiver, need_node, receiver, receiving, sample, url_at
 from tests.waiting import PATIENCE, wait_until
 
