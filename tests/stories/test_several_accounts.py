@@ -23,7 +23,7 @@ from app.simulator.server import create_simulator
 from app.simulator.world import World
 from app.telemetry import configure
 from tests.driver import CRM, NOON, SERVER_KEY, Clock, Gateway, running, simulated, user_token
-from tests.edge.test_edge import Output
+from tests.edge.driver import Output
 from tests.waiting import wait_until
 
 ACCOUNTS = ("default", "north", "south")
