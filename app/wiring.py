@@ -26,7 +26,7 @@ from app.links.api import AccountLinks
 from app.redis_clients import listener_for
 from app.sealing import KeyRing
 from app.settings import Settings
-from app.store import Store, connected
+from app.store import HOLD_OFF, Store, connected
 from app.telemetry import Journal, Telemetry
 from app.variables import Misconfigured
 from app.wazzup.circuit import Circuit
@@ -186,13 +186,14 @@ async def open_services(
     for account in accounts.values():
         account.wazzup_way()  # Refused before anything is opened.
     async with open_ground(settings, telemetry, clock=clock or SystemClock(), transport=transport) as ground:
-        await _keeps_promises(ground.store, telemetry, refuses=not settings.allow_volatile_store)
+        examined = await _keeps_promises(ground.store, telemetry, refuses=not settings.allow_volatile_store)
         crew = Crew(ground.store, ground.clock) if delivers else None
         house = House(settings, accounts, ground, crew)
         heard = {ground.waiting.channel: ground.waiting.heard} | ({BELL: crew.ring} if crew else {})
         beside = [asyncio.create_task(Bells(ground.listener, heard).run())]
         beside += [asyncio.create_task(crew.live())] if crew else []
         beside += [asyncio.create_task(house.reseal())]
+        beside += [] if examined else [asyncio.create_task(_keeps_promises_later(ground.store, telemetry))]
         try:
             yield house
         finally:
@@ -228,8 +229,8 @@ async def open_ground(
         yield Ground(http, store, listener_for(url, stack), ring, clock, telemetry, waiting)
 
 
-async def _keeps_promises(store: Store, journal: Journal, *, refuses: bool) -> None:
-    """Names a store that may lose accepted events. One that does not answer is served without, until it is back.
+async def _keeps_promises(store: Store, journal: Journal, *, refuses: bool = False) -> bool:
+    """Names a store that may lose accepted events. False: it does not answer, and is served without until it is back.
 
     Raises:
         Misconfigured: it may, and nobody has allowed that.
@@ -237,11 +238,18 @@ async def _keeps_promises(store: Store, journal: Journal, *, refuses: bool) -> N
     try:
         reasons = await store.unfitness()
     except StoreUnavailable:
-        return
+        return False
     if reasons and refuses:
         raise Misconfigured([*(f"REDIS_URL: {reason}" for reason in reasons), _ALLOW])
     for reason in reasons:
         journal.trouble("store.volatile", hint=reason)
+    return True
+
+
+async def _keeps_promises_later(store: Store, journal: Journal) -> None:
+    """As soon as it answers. We serve by now: what is wrong with it makes us unready, and ends nothing."""
+    while not await _keeps_promises(store, journal):  # noqa: ASYNC110 - it tells nobody that it is back
+        await asyncio.sleep(HOLD_OFF)
 
 
 def _secrets(settings: Settings) -> list[str]:

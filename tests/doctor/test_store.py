@@ -10,8 +10,8 @@ from app.diagnosis.findings import Finding, Status
 from app.embedded import embedded_valkey
 from tests.doctor.driver import LABEL, WHITE_LABEL, Findings, examined
 from tests.driver import running, simulated
-from tests.floor.test_store import FORMS, valkey_server
 from tests.ports import free_port
+from tests.valkeys import FORMS, valkey_server
 
 KEEPS = ("--appendonly", "yes", "--save", "")
 

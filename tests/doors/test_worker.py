@@ -2,23 +2,22 @@
 
 import asyncio
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from app.embedded import server_binary
 from tests.crm import Crm
 from tests.doors.driver import SlowWazzup, command, ended, serving, settings
 from tests.driver import ADMIN_KEY, SECRET_KEY
 from tests.ports import free_port
+from tests.valkeys import valkey_server
 from tests.waiting import wait_until
 
 EVENT = {"type": "WZ_CREATE_ENTITY", "data": {"userId": "crm-user-1"}}
+KEEPS_NOTHING = ("--save", "")
 
 
 def given(wazzup: SlowWazzup, redis_url: str, **others: str) -> dict[str, str]:
@@ -34,23 +33,8 @@ def given(wazzup: SlowWazzup, redis_url: str, **others: str) -> dict[str, str]:
 @pytest.fixture
 async def volatile(tmp_path: Path) -> AsyncIterator[str]:
     """A store that keeps nothing over a restart."""
-    port = free_port()
-    words = [str(server_binary()), "--port", str(port), "--dir", str(tmp_path), "--save", ""]
-    process = subprocess.Popen(words)  # noqa: ASYNC220 - it is started, and not waited for
-    async with Redis(port=port) as redis:
-        async with asyncio.timeout(10):
-            while not await _answers(redis):  # noqa: ASYNC110 - what is waited for tells nobody
-                await asyncio.sleep(0.02)
+    async with valkey_server(tmp_path, *KEEPS_NOTHING) as port:
         yield f"redis://127.0.0.1:{port}"
-    process.kill()
-    process.wait(10)
-
-
-async def _answers(redis: Redis) -> bool:
-    try:
-        return bool(await redis.ping())
-    except RedisError:
-        return False
 
 
 async def register(http: httpx.AsyncClient, crm: Crm) -> None:
@@ -123,6 +107,20 @@ async def test_a_store_that_may_lose_events_is_refused(
     assert status == 2
     assert "append-only file is off" in complaint
     assert "ALLOW_VOLATILE_STORE" in complaint
+
+
+async def test_a_store_that_may_lose_events_and_comes_later_makes_unready_and_is_told(
+    tmp_path: Path, wazzup: SlowWazzup
+) -> None:
+    url = f"redis://127.0.0.1:{(port := free_port())}"
+    async with serving(tmp_path, given(wazzup, url)) as gateway:
+        away = await gateway.http.get("/health/ready")
+        async with valkey_server(tmp_path, *KEEPS_NOTHING, port=port):
+            await wait_until(lambda: "store.volatile" in gateway.process.told)
+            there = await gateway.http.get("/health/ready")
+
+    assert (away.status_code, there.status_code) == (503, 503)
+    assert "append-only file is off" in there.text
 
 
 async def test_a_store_that_may_lose_events_is_used_when_that_is_allowed_and_told(

@@ -1,10 +1,8 @@
 """What asks at the gateway's edge, what a problem must be, and where what is logged can be read."""
 
-import io
 from typing import Any
 
 import httpx
-import orjson
 
 from tests.driver import SERVER_KEY, Gateway
 
@@ -12,22 +10,6 @@ PROBLEM = "application/problem+json"
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "method", "errors", "request_id"}
 SECRET = "correct-horse-battery-staple"
 JSON = {"Content-Type": "application/json"}
-
-
-class Output(io.TextIOWrapper):
-    """Where the gateway logs, to be read."""
-
-    def __init__(self) -> None:
-        self.written = io.BytesIO()
-        super().__init__(self.written, encoding="utf-8", write_through=True)
-
-    @property
-    def text(self) -> str:
-        return self.written.getvalue().decode()
-
-    def lines(self, event: str) -> list[dict[str, Any]]:
-        lines = [orjson.loads(line) for line in self.text.splitlines()]
-        return [line for line in lines if line["event"] == event]
 
 
 async def post(gateway: Gateway, content: Any, **headers: str) -> httpx.Response:

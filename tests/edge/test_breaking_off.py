@@ -18,8 +18,9 @@ from app.edge import Intake, RequestLog
 from app.main import Gateway as Application
 from app.telemetry import Telemetry, configure
 from tests.driver import CRM, Clock
-from tests.edge.driver import SECRET, Output, is_problem
+from tests.edge.driver import SECRET, is_problem
 from tests.hurry import HurriedLoop
+from tests.output import Output
 
 
 async def breaks(_request: Request) -> Response:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.driver import Gateway
-from tests.edge.driver import Output
+from tests.output import Output
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

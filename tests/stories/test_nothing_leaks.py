@@ -1,7 +1,5 @@
 """Links, credentials, phone numbers and names pass through; nothing of them stays where somebody might read it."""
 
-import io
-import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -9,11 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 from redis.asyncio import Redis
 
 from app.simulator.faults import Fault
-from app.telemetry import configure
 from tests.driver import (
     ACCESS_TOKEN,
     ADMIN_KEY,
@@ -26,6 +22,7 @@ from tests.driver import (
     running,
     user_token,
 )
+from tests.output import Output, logged
 
 PHONE = "37129876543"
 CONTACT = "Zebulon Quackenbush"
@@ -46,25 +43,11 @@ GIVEN = [SECRET, SECRET[6:], HEADER, PHONE, CONTACT, AUTHOR, USERNAME, WRONG, FO
 OURS = [ACCESS_TOKEN, SERVER_KEY, ADMIN_KEY, JWT_SECRET, SECRET_KEY]
 
 
-class Output(io.TextIOWrapper):
-    """Where the gateway logs, to be read."""
-
-    def __init__(self) -> None:
-        self.written = io.BytesIO()
-        super().__init__(self.written, encoding="utf-8", write_through=True)
-
-
 @pytest.fixture(params=["json", "console"])
 def output(request: pytest.FixtureRequest) -> Iterator[Output]:
     """Everything that is logged, for machines and for people."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    output = Output()
-    configure(level="debug", form=request.param, output=output)
-    yield output
-    structlog.reset_defaults()
-    root.handlers = handlers
-    root.setLevel(level)
+    with logged(level="debug", form=request.param) as output:
+        yield output
 
 
 @pytest.fixture

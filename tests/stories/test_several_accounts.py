@@ -1,7 +1,6 @@
 """One gateway, several accounts: each has its callers, its Wazzup, its links, and nothing of another's."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from redis.asyncio import Redis
@@ -21,9 +19,8 @@ from app.simulator.faults import Fault
 from app.simulator.options import Options
 from app.simulator.server import create_simulator
 from app.simulator.world import World
-from app.telemetry import configure
 from tests.driver import CRM, NOON, SERVER_KEY, Clock, Gateway, running, simulated, user_token
-from tests.edge.driver import Output
+from tests.output import Output, logged
 from tests.waiting import wait_until
 
 ACCOUNTS = ("default", "north", "south")
@@ -141,14 +138,8 @@ async def house(redis_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator[H
 @pytest.fixture
 def output() -> Iterator[Output]:
     """What is logged from here on. Ask for it before the house, so that it logs there."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    output = Output()
-    configure(level="info", form="json", output=output)
-    yield output
-    structlog.reset_defaults()
-    root.handlers = handlers
-    root.setLevel(level)
+    with logged() as output:
+        yield output
 
 
 # --- nothing meets --------------------------------------------------------------------------------

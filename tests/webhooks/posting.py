@@ -21,7 +21,6 @@ BODY = b'{"id": "evt_1",  "data": {"name": "\xd0\x96"}}\n'
 HERE = ip_network("127.0.0.1/32")
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 Speaks = Callable[["Crm", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -123,7 +122,3 @@ async def outcome_of(raw: bytes) -> Outcome:
 def answer(status: str, *headers: str, body: bytes = b"") -> bytes:
     lines = "".join(f"{header}\r\n" for header in headers)
     return f"HTTP/1.1 {status}\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def chunked(*chunks: bytes) -> bytes:
-    return HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(chunks)

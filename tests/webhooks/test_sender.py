@@ -11,7 +11,8 @@ from standardwebhooks import Webhook
 
 from app.webhooks.attempt import Delivered, Failed, Outcome, Refused
 from tests.driver import NOON, Clock
-from tests.webhooks.posting import BODY, HEAD, SECRET, Crm, answer, answering, chunked, outcome_of, posting, serving
+from tests.raw_http import NOT_HTTP, chunked
+from tests.webhooks.posting import BODY, SECRET, Crm, answer, answering, outcome_of, posting, serving
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 
@@ -160,43 +161,37 @@ async def test_retry_after_is_read_in_both_its_forms(
         assert outcome.retry_after == wait
 
 
-NOT_HTTP: dict[str, tuple[bytes, str]] = {
-    "nothing at all": (b"", "connection closed"),
-    "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", "answer is no http"),
-    "only noise": (bytes(range(256)) * 8, "answer is no http"),
-    "an endless status line": (b"HTTP/1.1 200 " + b"A" * 100_000, "answer is no http"),
-    "an endless header": (HEAD + b"X-A: " + b"A" * 100_000 + b"\r\n\r\n{}", "answer is no http"),
-    "headers without end": (
-        HEAD + b"".join(b"X-%d: %s\r\n" % (n, b"A" * 1000) for n in range(500)),
-        "answer is no http",
-    ),
-    "half a status line": (b"HTTP/1.", "connection closed"),
-    "half a header": (HEAD + b"Content-Le", "connection closed"),
-    "a header without its end": (HEAD, "connection closed"),
-    "a status that is no number": (b"HTTP/1.1 abc OK\r\n\r\n", "answer is no http"),
-    "another version": (b"HTTP/3.7 200 OK\r\nContent-Length: 2\r\n\r\n{}", "answer is no http"),
-    "a body that is too short": (HEAD + b"Content-Length: 5000\r\n\r\n{}", "answer is cut off"),
-    "a length that is no number": (HEAD + b"Content-Length: many\r\n\r\n{}", "answer is no http"),
-    "a length below nothing": (HEAD + b"Content-Length: -1\r\n\r\n{}", "answer is no http"),
-    "two lengths": (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "answer is no http"),
-    "a chunk of no size": (chunked(b"zzzz\r\n{}\r\n0\r\n\r\n"), "answer is no http"),
-    "a chunk of too large a size": (chunked(b"f" * 40 + b"\r\n{}"), "answer is no http"),
-    "a chunk that is cut off": (chunked(b"ff\r\n{}"), "answer is cut off"),
-    "no last chunk": (chunked(b"2\r\n{}\r\n"), "answer is cut off"),
-    "an early hint and nothing else": (b"HTTP/1.1 100 Continue\r\n\r\n", "connection closed"),
-    "a change of protocol": (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-        "status 101",
-    ),
+REASONS = {
+    "nothing at all": "connection closed",
+    "another protocol": "answer is no http",
+    "only noise": "answer is no http",
+    "an endless status line": "answer is no http",
+    "an endless header": "answer is no http",
+    "headers without end": "answer is no http",
+    "half a status line": "connection closed",
+    "half a header": "connection closed",
+    "a header without its end": "connection closed",
+    "a status that is no number": "answer is no http",
+    "another version": "answer is no http",
+    "a body that is too short": "answer is cut off",
+    "a length that is no number": "answer is no http",
+    "a length below nothing": "answer is no http",
+    "two lengths": "answer is no http",
+    "a chunk of no size": "answer is no http",
+    "a chunk of too large a size": "answer is no http",
+    "a chunk that is cut off": "answer is cut off",
+    "no last chunk": "answer is cut off",
+    "an early hint and nothing else": "connection closed",
+    "a change of protocol": "status 101",
 }
 
 
-@pytest.mark.parametrize(("raw", "reason"), NOT_HTTP.values(), ids=NOT_HTTP.keys())
-async def test_whatever_speaks_no_http_is_a_failure_with_a_reason(raw: bytes, reason: str) -> None:
-    outcome = await outcome_of(raw)
+@pytest.mark.parametrize("kind", NOT_HTTP)
+async def test_whatever_speaks_no_http_is_a_failure_with_a_reason(kind: str) -> None:
+    outcome = await outcome_of(NOT_HTTP[kind])
 
     assert isinstance(outcome, Failed)
-    assert outcome.reason == reason
+    assert outcome.reason == REASONS[kind]
 
 
 async def test_a_connection_that_is_reset_is_a_failure() -> None:

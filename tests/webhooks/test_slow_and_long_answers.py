@@ -16,7 +16,8 @@ from app.clock import SystemClock
 from app.webhooks.attempt import Delivered, Failed
 from app.webhooks.egress import Egress
 from app.webhooks.sender import MOST_READ, Sender
-from tests.webhooks.posting import HEAD, HERE, OK, Crm, Post, answer, answering, chunked, outcome_of, posting, serving
+from tests.raw_http import HEAD, chunked
+from tests.webhooks.posting import HERE, OK, Crm, Post, answer, answering, outcome_of, posting, serving
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 
