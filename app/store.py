@@ -65,6 +65,7 @@ class Store:
 
     def __init__(self, client: Redis | RedisCluster, clock: Clock, journal: Journal | None = None) -> None:
         self._client = client
+        self._loop = asyncio.get_running_loop()
         self._clock = clock
         self._journal = journal
         self._failing = False
@@ -109,7 +110,7 @@ class Store:
             raise _unavailable()
         # Encoded here, so that what cannot be encoded fails for its own caller and not for the whole batch.
         encoded = [part.encode() if isinstance(part, str) else part for part in command[1:]]
-        answer = asyncio.get_running_loop().create_future()
+        answer = self._loop.create_future()
         self._waiting.append(((command[0], *encoded), answer))
         if self._sender is None:
             self._sender = asyncio.create_task(self._send())
@@ -119,8 +120,12 @@ class Store:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                async with _patience():
-                    answers = await self._exchange([command for command, _ in batch])
+                async with asyncio.timeout(None) as limit:
+                    last_look = self._loop.call_later(PATIENCE - LAST_LOOK, self._look_once_more, limit)
+                    try:
+                        answers = await self._exchange([command for command, _ in batch])
+                    finally:
+                        last_look.cancel()
             except Exception as error:  # whatever it is: who waits must be told
                 self._down_until = self._clock.monotonic() + HOLD_OFF
                 self._tell(error)
@@ -133,6 +138,9 @@ class Store:
                 _settle(waiting, answer)
         # Here and not in a callback: who comes between our last look and a callback would wait for nobody.
         self._sender = None
+
+    def _look_once_more(self, limit: asyncio.Timeout) -> None:
+        limit.reschedule(self._loop.time() + LAST_LOOK)
 
     def _tell(self, error: Exception | None) -> None:
         """Once when it fails, and once when it is back."""
@@ -219,17 +227,6 @@ def _unavailable() -> StoreUnavailable:
     return StoreUnavailable(
         "The store does not answer. Try again in a moment.", retry_after=timedelta(seconds=HOLD_OFF)
     )
-
-
-@asynccontextmanager
-async def _patience() -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as limit:
-        last_look = loop.call_later(PATIENCE - LAST_LOOK, lambda: limit.reschedule(loop.time() + LAST_LOOK))
-        try:
-            yield
-        finally:
-            last_look.cancel()
 
 
 @asynccontextmanager
