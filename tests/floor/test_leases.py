@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 from redis.asyncio import Redis
@@ -10,6 +11,7 @@ from app.clock import SystemClock
 from app.errors import StoreUnavailable
 from app.leases import LEASE_MS, Lease
 from app.store import Store, connected
+from tests.hurry import HurriedLoop
 from tests.waiting import eventually
 
 KEY = "wg:{default}:test:lock"
@@ -69,6 +71,24 @@ async def test_while_it_is_kept_it_does_not_lapse(store: Store, redis: Redis) ->
             return bool(await redis.pttl(KEY) > 2500)
 
         await eventually(is_renewed)
+
+
+def test_a_holder_renews_it_often_enough_for_one_renewal_to_be_lost() -> None:
+    class Counting:
+        renewals = 0
+
+        async def run(self, *_: object, **__: object) -> int:
+            self.renewals += 1
+            return 1
+
+    async def story() -> int:
+        store = Counting()
+        async with Lease(cast(Store, store), KEY).kept():
+            await asyncio.sleep(LEASE_MS / 1000)
+            return store.renewals
+
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        assert runner.run(story()) >= 2
 
 
 async def test_without_the_store_nobody_has_it_and_releasing_is_no_trouble() -> None:

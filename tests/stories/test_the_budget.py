@@ -25,7 +25,8 @@ async def test_a_crowd_on_two_replicas_never_passes_the_rate_and_nobody_starves(
 
     assert turnstile.most_within(1) <= 10
     assert len(crowd.waits) == 80
-    assert len(crowd.late) < len(crowd.refusals)
+    assert crowd.refusals
+    assert len(crowd.late) <= 10  # one window's, if the machine stalled just then
     assert {(refusal.status_code, refusal.json()["code"]) for refusal in crowd.refusals} == {
         (503, "WAZZUP_BUDGET_SPENT")
     }

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from app.errors import StoreUnavailable
 from app.ids import new_id
 from app.webhooks.attempt import Delivered, Failed, Outcome, Parcel, Target
@@ -104,7 +106,8 @@ async def at_work(
         yield dispatcher, notes
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def test_who_is_asked_to_end_hands_back_what_takes_too_long() -> None:
